@@ -1,0 +1,42 @@
+"""Helpers around requests and responses."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from portal.core.models import User
+
+
+class AuthenticatedRequest(HttpRequest):
+    """A request whose user has signed in; for type checkers."""
+
+    user: User  # type: ignore[assignment]
+
+
+class RequestIdMiddleware:
+    """Give every request an id, taken over from the caller when it looks like one."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else uuid.uuid4().hex
+        request.META["REQUEST_ID"] = request_id
+        response = self.get_response(request)
+        response["X-Request-Id"] = request_id
+        if getattr(request, "user", None) is not None and request.user.is_authenticated:
+            # A signed-in page must not be shown from a cache after signing out.
+            response.setdefault("Cache-Control", "no-store")
+        return response
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """Context of every page."""
+    return {"demo": settings.DEMO, "site_url": settings.SITE_URL}

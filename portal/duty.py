@@ -1,0 +1,53 @@
+"""What is due now, read from rows, and handed to the workers as hints."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from celery import Task
+from django.db import DatabaseError, close_old_connections
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from payments import settlement
+from payments import tasks as payment_tasks
+from portal.core import jobs
+from portal import tasks
+
+logger = logging.getLogger(__name__)
+
+ASK_EVERY_SECONDS = 1.0
+HINT_AGAIN_SECONDS = 5.0
+
+
+def due() -> Iterator[tuple[Task[..., Any], dict[str, int]]]:
+    """Yield the tasks that rows call for at this moment."""
+    now = timezone.now()
+    for feed_id in settlement.feeds_with_work(now=now):
+        yield payment_tasks.reconcile_feed, {"feed_id": feed_id}
+    for job_id in jobs.waiting(now=now):
+        yield tasks.run_job, {"job_id": job_id}
+
+
+def ask_until(stopped: threading.Event) -> None:
+    """Ask once a second until told to stop; hint again only after some seconds.
+
+    A database that is not there yet, or not migrated yet, is waited for.
+    """
+    hinted: dict[tuple[str, int], float] = {}
+    while not stopped.wait(ASK_EVERY_SECONDS):
+        try:
+            for task, kwargs in due():
+                key = (task.name, *kwargs.values())
+                if time.monotonic() - hinted.get(key, -HINT_AGAIN_SECONDS) < HINT_AGAIN_SECONDS:
+                    continue
+                hinted[key] = time.monotonic()
+                task.apply_async(kwargs=kwargs)
+        except (DatabaseError, OperationalError) as error:
+            logger.info("nothing could be asked or sent: %s", type(error).__name__)
+        finally:
+            close_old_connections()

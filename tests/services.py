@@ -1,0 +1,1 @@
+"""Test services; started before pytest-django reads settings."""

@@ -1,0 +1,134 @@
+"""The one shape every settlement layout becomes. Pure; no Django.
+
+``read(path, options) -> Statement``. A statement streams its lines once; problems,
+batches and totals are complete when the stream has ended. Nothing unreadable becomes
+zero and nothing is skipped uncounted: ``records = lines + others + problem records``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+SALE = "sale"
+REFUND = "refund"
+NOT_A_PAYMENT = "not_a_payment"
+
+
+class Line(NamedTuple):
+    """One settled payment, refund or other movement, as canonical text.
+
+    Amounts are signed minor-unit digits from the merchant's view (sale +, refund -);
+    a fee is + when charged. ``currency`` is the price currency of ``gross``;
+    ``settled_*`` are in ``settled_currency`` (equal to ``currency`` unless converted).
+    ``net`` is settled gross less fee. ``store`` is the wallet's own reference of the
+    location. ``occurred_at`` is ISO 8601 with offset, or empty; ``wallet`` is the code of
+    the paying wallet. ``batch`` is the index into ``Statement.batches``.
+    """
+
+    no: int
+    batch: int
+    wallet: str
+    kind: str
+    ref: str
+    store: str
+    currency: str
+    gross: str
+    settled_currency: str
+    settled_gross: str
+    fee: str
+    net: str
+    rate: str
+    merchant_ref: str
+    occurred_at: str
+    original_ref: str
+
+
+@dataclass
+class Batch:
+    """A settlement inside a file: what the partner pays as one sum.
+
+    ``declared_*`` are minor units as the file states them, None where it states none.
+    """
+
+    ref: str
+    wallet: str
+    currency: str
+    value_date: date | None = None
+    declared_count: int | None = None
+    declared_gross_minor: int | None = None
+    declared_fee_minor: int | None = None
+    declared_net_minor: int | None = None
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong with a file. An error refuses the whole file, a warning goes on.
+
+    ``code`` is stable and documented, ``line_no`` counts from 1 (0 = the file itself),
+    ``text`` says in words what is wrong and what to do.
+    """
+
+    code: str
+    line_no: int
+    text: str
+    is_error: bool = True
+
+
+class Unreadable(Exception):
+    """Raised by a reader that cannot go on; carries the problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.text)
+        self.problem = problem
+
+
+def refuse(code: str, line_no: int, text: str) -> Unreadable:
+    """Return the exception for a file that cannot be read further."""
+    return Unreadable(Problem(code, line_no, text))
+
+
+@dataclass
+class Statement:
+    """A settlement file being read.
+
+    ``identity`` is the partner's own name for it (period, sequence), equal for a re-sent
+    and a corrected version. ``period_from``/``period_to`` are business dates, both
+    included. ``lines`` can be iterated once; ``others`` counts headings, trailers and
+    folded fee rows.
+    """
+
+    identity: str
+    period_from: date
+    period_to: date
+    lines: Iterator[Line]
+    batches: list[Batch] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    records: int = 0
+    others: int = 0
+
+    def warn(self, code: str, line_no: int, text: str) -> None:
+        self.problems.append(Problem(code, line_no, text, is_error=False))
+
+
+@dataclass
+class Sheet:
+    """What a partner is about to write: the input of every layout's ``write``.
+
+    ``lines`` are canonical lines in file order (``no`` is ignored, ``batch`` indexes
+    ``batches``); a line whose ``kind`` is ``not_a_payment`` is written as the layout
+    writes payouts or fees. The writer computes the declared totals from the lines and
+    adds ``misstate_minor`` to the first declared sum, so that a lying total can be made.
+    ``number`` is the partner's running settlement number, ``made_on`` the day of writing.
+    """
+
+    wallet: str
+    number: int
+    period_from: date
+    period_to: date
+    made_on: date
+    batches: list[Batch]
+    lines: list[Line]
+    misstate_minor: int = 0

@@ -1,0 +1,189 @@
+"""Who pays: the partner wallets and hubs, what they cover, what they charge, their feeds."""
+
+from __future__ import annotations
+
+from datetime import time
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+COUNTRIES = {
+    "AT": ("Austria", "EUR", "Europe/Vienna"),
+    "DE": ("Germany", "EUR", "Europe/Berlin"),
+    "ES": ("Spain", "EUR", "Europe/Madrid"),
+    "PT": ("Portugal", "EUR", "Europe/Lisbon"),
+    "FI": ("Finland", "EUR", "Europe/Helsinki"),
+    "SE": ("Sweden", "SEK", "Europe/Stockholm"),
+    "DK": ("Denmark", "DKK", "Europe/Copenhagen"),
+    "NO": ("Norway", "NOK", "Europe/Oslo"),
+    "IS": ("Iceland", "ISK", "Atlantic/Reykjavik"),
+    "SI": ("Slovenia", "EUR", "Europe/Ljubljana"),
+}
+"""The ten countries of the alliance: English name, currency, time zone."""
+
+
+class Wallet(models.Model):
+    """A partner of the alliance."""
+
+    code = models.SlugField(_("code"), max_length=20, unique=True)
+    name = models.CharField(_("name"), max_length=80)
+    issues = models.BooleanField(_("its users pay"), default=True)
+    acquires = models.BooleanField(_("contracts merchants"), default=False)
+    is_hub = models.BooleanField(_("others connect through it"), default=False)
+    home_country = models.CharField(_("home country"), max_length=2)
+    timezone = models.CharField(_("time zone"), max_length=40)
+    day_cutoff = models.TimeField(
+        _("business day starts at"), default=time(0, 0), help_text=_("Local time of the wallet.")
+    )
+    settlement_currency = models.CharField(
+        _("pays out in"), max_length=3, blank=True,
+        help_text=_("Leave empty when it pays out in the currency of the sale."),
+    )
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("wallet")
+        verbose_name_plural = _("wallets")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WalletCountry(models.Model):
+    """A country and currency that a wallet's agreement covers, and who settles there."""
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.CASCADE, related_name="countries")
+    country = models.CharField(_("country"), max_length=2)
+    currency = models.CharField(_("currency"), max_length=3)
+    settled_by = models.ForeignKey(
+        Wallet, verbose_name=_("settled by"), on_delete=models.PROTECT, related_name="+",
+        help_text=_("The wallet itself, or the hub whose file carries its payments."),
+    )
+
+    class Meta:
+        verbose_name = _("country covered")
+        verbose_name_plural = _("countries covered")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["wallet", "country", "currency"],
+                name="wallet_covers_country_and_currency_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id} {self.country} {self.currency}"
+
+
+class Tariff(models.Model):
+    """What a partner charges, for a period: basis points plus fixed minor units."""
+
+    class Kind(models.TextChoices):
+        INTERCHANGE = "interchange", _("interchange: taken by the issuing wallet")
+        HUB = "hub", _("hub: taken by the hub that settles")
+        MSC = "msc", _("merchant service charge: taken by the acquirer from the merchant")
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.CASCADE, related_name="tariffs")
+    kind = models.CharField(_("kind"), max_length=12, choices=Kind)
+    currency = models.CharField(_("currency"), max_length=3)
+    valid_from = models.DateField(_("valid from"))
+    valid_to = models.DateField(_("valid to"), null=True, blank=True)
+    bps = models.PositiveIntegerField(_("basis points"))
+    fixed_minor = models.BigIntegerField(_("fixed part, minor units"), default=0)
+    netted = models.BooleanField(_("netted"), default=True, help_text=_("Else invoiced."))
+    returned_on_refund = models.BooleanField(_("returned on refund"), default=False)
+    vat_bps = models.PositiveIntegerField(_("VAT on the fee, basis points"), default=0)
+
+    class Meta:
+        verbose_name = _("tariff")
+        verbose_name_plural = _("tariffs")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(valid_to=None) | Q(valid_to__gte=F("valid_from")),
+                name="tariff_ends_after_it_starts",
+            ),
+            models.UniqueConstraint(
+                fields=["wallet", "kind", "currency", "valid_from"],
+                name="one_tariff_of_a_kind_starts_on_a_day",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wallet_id} {self.kind} {self.currency} {self.bps} bps"
+
+
+class Feed(models.Model):
+    """Where a settling wallet leaves its settlement files, in which layout, and when."""
+
+    class Empty(models.TextChoices):
+        NONE = "none", _("no file comes")
+        ZERO = "zero", _("a file without lines comes")
+        CARRY = "carry", _("no file comes, the balance carries over")
+
+    code = models.SlugField(_("code"), max_length=40, unique=True)
+    wallet = models.OneToOneField(Wallet, on_delete=models.PROTECT, related_name="feed")
+    format = models.CharField(_("layout"), max_length=40, help_text=_("A name in wallets.formats."))
+    place = models.CharField(_("folder"), max_length=500, blank=True)
+    pattern = models.CharField(_("file names"), max_length=120, default="*")
+    schedule = models.CharField(
+        _("schedule"), max_length=60, default="daily",
+        help_text=_("daily, or days of the month such as 1,8,16,24."),
+    )
+    expected_by = models.TimeField(
+        _("expected by"), default=time(12, 0), help_text=_("Local time of the wallet.")
+    )
+    minimum_minor = models.BigIntegerField(
+        _("minimum payout, minor units"), default=0,
+        help_text=_("A lower balance carries over to the next file."),
+    )
+    empty_file = models.CharField(
+        _("when nothing is to be settled"), max_length=5, choices=Empty, default=Empty.ZERO
+    )
+    options = models.JSONField(_("options of the layout"), default=dict, blank=True)
+    active = models.BooleanField(_("active"), default=True)
+
+    class Meta:
+        verbose_name = _("feed")
+        verbose_name_plural = _("feeds")
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class Credential(models.Model):
+    """An API key of a wallet; only its hash is kept."""
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.CASCADE, related_name="credentials")
+    prefix = models.CharField(_("begins with"), max_length=20, unique=True)
+    secret_hash = models.CharField(max_length=64)
+    label = models.CharField(_("label"), max_length=80, blank=True)
+    created_at = models.DateTimeField(_("created"))
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("credential")
+        verbose_name_plural = _("credentials")
+
+    def __str__(self) -> str:
+        return self.prefix
+
+
+class WalletMembership(models.Model):
+    """A person who looks after a wallet."""
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="wallet_memberships"
+    )
+
+    class Meta:
+        verbose_name = _("wallet admin")
+        verbose_name_plural = _("wallet admins")
+        constraints = [
+            models.UniqueConstraint(fields=["wallet", "user"], name="wallet_admin_listed_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} of {self.wallet_id}"
