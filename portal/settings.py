@@ -7,7 +7,7 @@ workers; nothing else has to change. .env.example lists every variable.
 
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -128,7 +128,7 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- database: SQLite unless DATABASE_URL names another
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{VAR_DIR}/onestile.sqlite3")
+    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{quote(str(VAR_DIR))}/onestile.sqlite3")
 }
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":
