@@ -81,7 +81,9 @@ class Route:
             self._terms[key] = tariffs.terms(wallet_id, kind, currency, day)
         return self._terms[key]
 
-    def settling_fee(self, amount_minor: int, currency: str, day: date, *, refund: bool) -> tariffs.Fee:
+    def settling_fee(
+        self, amount_minor: int, currency: str, day: date, *, refund: bool
+    ) -> tariffs.Fee:
         """What the settling leg charges: the issuer's interchange, and the hub's part."""
         legs = [("interchange", self.issuer.pk)]
         if self.hub is not None:
@@ -122,9 +124,7 @@ class Rules:
     def know(self, location_ids: Iterable[int]) -> None:
         """Load locations and the store references this wallet knows them by."""
         wanted = set(location_ids) - self._locations.keys()
-        for location in Location.objects.filter(pk__in=wanted).select_related(
-            "merchant__acquirer"
-        ):
+        for location in Location.objects.filter(pk__in=wanted).select_related("merchant__acquirer"):
             self._locations[location.pk] = (location, "")
         enrolled = Enrolment.objects.filter(
             location_id__in=wanted, wallet=self.issuer, state=Enrolment.State.APPROVED
@@ -176,9 +176,7 @@ def _draft_payment(rules: Rules, asked: PaymentRequest) -> Payment:
             "wallet_not_enrolled", f"This shop is not enrolled at {rules.issuer.name}."
         )
     if asked.currency != location.currency:
-        raise CannotAccept(
-            "currency_not_of_location", f"This shop sells in {location.currency}."
-        )
+        raise CannotAccept("currency_not_of_location", f"This shop sells in {location.currency}.")
     route = rules.route(location.country, asked.currency)
     settled_in = route.settling.settlement_currency or asked.currency
     rate = ""
@@ -191,6 +189,7 @@ def _draft_payment(rules: Rules, asked: PaymentRequest) -> Payment:
             )
         rate = asked.fx_rate
         settled = money.convert(asked.price_minor, asked.currency, settled_in, rate)
+        check_amount(settled, settled_in)
     business_date, due = route.dates(asked.occurred_at)
     acquirer = location.merchant.acquirer
     charge = route.terms("msc", acquirer.pk, asked.currency, business_date)
@@ -287,9 +286,11 @@ def refund(*, wallet: Wallet, request: RefundRequest) -> Refund:
 
 
 def _take(payment: Payment, minor: int) -> None:
-    taken = Payment.objects.filter(
-        pk=payment.pk, refunded_minor__lte=F("price_minor") - minor
-    ).exclude(state=Payment.State.CANCELLED).update(refunded_minor=F("refunded_minor") + minor)
+    taken = (
+        Payment.objects.filter(pk=payment.pk, refunded_minor__lte=F("price_minor") - minor)
+        .exclude(state=Payment.State.CANCELLED)
+        .update(refunded_minor=F("refunded_minor") + minor)
+    )
     if not taken:
         left = payment.price_minor - payment.refunded_minor
         raise CannotAccept(
@@ -323,7 +324,9 @@ def _refund_rows(
             asked.price_minor, payment.currency, payment.settlement_currency, payment.fx_rate
         )
     day, due = route.dates(asked.occurred_at)
-    fee = route.settling_fee(settled, payment.settlement_currency, payment.business_date, refund=True)
+    fee = route.settling_fee(
+        settled, payment.settlement_currency, payment.business_date, refund=True
+    )
     drafted = Refund(
         ref=asked.ref or new_ref("rfd"), payment=payment, issuer=rules.issuer,
         wallet_ref=asked.wallet_ref, merchant_ref=asked.merchant_ref or payment.merchant_ref,

@@ -1,4 +1,515 @@
-from datetime import datetime
+"""Run one file against the ledger: load, match, write, prove the totals.
+
+Parsing and matching come before anything is written. The rows of a run go in by short
+transactions under a fenced lease, so that a shop's payment never waits for a night on
+SQLite; nothing of them counts until the last transaction makes the whole run valid, with
+the state of the file, in one go. A run that died half-way is swept before the next try.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from array import array
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Count, F, Max, Sum
+from django.utils import timezone
+
+from payments import exports, matching, settlement
+from payments.ledger import NightLedger, Slice
+from payments.matching import Result
+from payments.models import Batch, Break, LedgerEntry, Link, Run, SettlementFile
+from portal.core import audit, leases
+from wallets.formats.statement import NOT_A_PAYMENT, Line, Problem, Statement
+from wallets.models import Feed, Wallet
+
+logger = logging.getLogger(__name__)
+
+ENGINE = "1"
+MOST_ATTEMPTS = 5
+LEASE_SECONDS = 120
+LINKS_AT_ONCE = 20_000
+BREAKS_AT_ONCE = 1_000
+TURN_SECONDS = 0.02
 
 
-def run_feed(feed_id: int, *, now: datetime) -> None: ...
+def run_feed(feed_id: int, *, now: datetime) -> None:
+    """Reconcile the waiting files of a feed in the order of arrival, unless another does."""
+    claim = leases.acquire(settlement.lease_name(feed_id), seconds=LEASE_SECONDS, now=now)
+    if claim is None:
+        return
+    try:
+        waiting = settlement.waiting_files().filter(feed_id=feed_id).order_by("pk")
+        while file := waiting.select_related("feed__wallet").first():
+            run_file(file, claim=claim, now=now)
+    except leases.LeaseLost:
+        logger.warning("feed %s was taken over by another worker", feed_id)
+    finally:
+        claim.release()
+
+
+def run_file(file: SettlementFile, *, claim: leases.Claim, now: datetime) -> None:
+    """Reconcile one file, or quarantine it with a reason; never anything in between."""
+    sweep(file.feed, claim=claim)
+    # Counted in a transaction of its own: a crash must not undo the count.
+    settlement.waiting_files().filter(pk=file.pk).update(attempts=F("attempts") + 1)
+    file.refresh_from_db(fields=["attempts", "state"])
+    if file.attempts > MOST_ATTEMPTS:
+        text = f"Given up after {MOST_ATTEMPTS} attempts that ended without a result."
+        settlement.quarantine(file, Problem("gave_up", 0, text), now=now)
+        return
+    try:
+        Reconciliation(file, claim=claim, now=now).run()
+    except settlement.Refused as refusal:
+        sweep(file.feed, claim=claim)
+        settlement.quarantine(file, refusal.problem, now=now)
+    except MemoryError:
+        text = "The file is too large for this machine's memory."
+        settlement.quarantine(file, Problem("too_large", 0, text), now=now)
+    except (leases.LeaseLost, OSError):
+        raise
+    except Exception as error:
+        logger.exception("file %s could not be reconciled", file.pk)
+        if file.attempts < MOST_ATTEMPTS:
+            return
+        text = f"Reading it fails with {type(error).__name__}; the portal's operators must look."
+        settlement.quarantine(file, Problem("internal", 0, text), now=now)
+
+
+def sweep(feed: Feed, *, claim: leases.Claim) -> None:
+    """Remove what a run that died half-way left behind; give back what it had reversed."""
+    for dead in Run.objects.filter(feed=feed, state=Run.State.WRITING).select_related("file"):
+        _delete(Link.objects.filter(run=dead), claim)
+        _delete(Break.objects.filter(run=dead), claim)
+        _turn(Link.objects.filter(reversed_by=dead), None, claim)
+        for path in (dead.csv_path, dead.slice_path):
+            (Path(settings.VAR_DIR) / path).unlink(missing_ok=True)
+        with transaction.atomic():
+            claim.hold()
+            dead.file.batches.all().delete()
+            dead.delete()
+
+
+def _delete(rows: Any, claim: leases.Claim) -> None:
+    while pks := list(rows.order_by("pk").values_list("pk", flat=True)[:LINKS_AT_ONCE]):
+        with transaction.atomic():
+            claim.hold()
+            rows.filter(pk__gte=pks[0], pk__lte=pks[-1]).delete()
+        _let_others_write()
+
+
+def _turn(links: Any, run: Run | None, claim: leases.Claim) -> None:
+    """Mark links as reversed by a run (or by none again), some at a time."""
+    while pks := list(links.order_by("pk").values_list("pk", flat=True)[:LINKS_AT_ONCE]):
+        with transaction.atomic():
+            claim.hold()
+            links.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(reversed_by=run)
+        _let_others_write()
+
+
+def _let_others_write() -> None:
+    if connection.vendor == "sqlite":
+        time.sleep(TURN_SECONDS)
+
+
+@dataclass
+class Tally:
+    """Sums of the lines of one price and payout currency, in minor units."""
+
+    lines: int = 0
+    gross_minor: int = 0
+    settled_gross_minor: int = 0
+    fee_minor: int = 0
+    net_minor: int = 0
+    other_minor: int = 0
+
+
+@dataclass
+class Links:
+    """The links of a run before they are written, as columns."""
+
+    entries: array[int] = field(default_factory=lambda: array("q"))
+    lines: array[int] = field(default_factory=lambda: array("q"))
+    batches: array[int] = field(default_factory=lambda: array("l"))
+    differing: dict[int, Result] = field(default_factory=dict)
+
+    def add(self, result: Result, line: Line) -> None:
+        entry_id = int(result.entry.split(matching.US, 7)[6])
+        if result.outcome != matching.MATCHED or line.settled_currency != line.currency:
+            self.differing[len(self.entries)] = result
+        self.entries.append(entry_id)
+        self.lines.append(line.no)
+        self.batches.append(line.batch)
+
+
+class Reconciliation:
+    """One run of one file, from its bytes to its CSV."""
+
+    def __init__(self, file: SettlementFile, *, claim: leases.Claim, now: datetime) -> None:
+        self.file, self.feed, self.claim, self.now = file, file.feed, claim, now
+        self.outcomes: dict[str, int] = defaultdict(int)
+        self.tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
+        self.batch_tallies: dict[int, Tally] = defaultdict(Tally)
+        self.settled: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self.links = Links()
+        self.breaks: list[Result] = []
+        self.missing = 0
+        self.old = (
+            Run.objects.filter(
+                file__feed=self.feed, file__identity=file.identity, state=Run.State.DONE
+            )
+            .exclude(file=file)
+            .first()
+        )
+        self._renewed = time.monotonic()
+
+    def run(self) -> None:
+        statement = settlement.open_statement(self.feed, settlement.stored(self.file))
+        self.run_row = self._open_run()
+        with ExitStack() as unfinished:
+            keep = Slice(Path(settings.VAR_DIR) / self.run_row.slice_path)
+            unfinished.callback(keep.discard)
+            ledger = NightLedger(
+                self.feed, statement.period_from, statement.period_to,
+                instead_of=self.old.pk if self.old else 0, keep=keep,
+            )  # fmt: skip
+            csv = exports.Writer(
+                exports.csv_file(self.run_row), feed=self.feed, statement=statement
+            )
+            unfinished.callback(csv.discard)
+            for results in self._matched(statement, ledger):
+                csv.add(results)
+            warnings = settlement.refuse_if_wrong(statement, sum(self.outcomes.values()))
+            left = matching.left_over(ledger)
+            csv.add(left)
+            self.breaks += left
+            self.missing = len(left)
+            ledger.entries.clear()
+            self._write_rows(statement)
+            slice_sha, csv_sha = keep.finish(), csv.finish()
+            unfinished.pop_all()
+        self._finish(statement, warnings, csv_sha, csv.rows, slice_sha)
+
+    def _open_run(self) -> Run:
+        with transaction.atomic():
+            self.claim.hold()
+            run = Run.objects.create(
+                file=self.file, feed=self.feed, engine=ENGINE, token=self.claim.token,
+                started_at=timezone.now(),
+            )  # fmt: skip
+            run.csv_path, run.slice_path = f"recon/{run.pk}.csv", f"recon/{run.pk}.slice"
+            run.save(update_fields=["csv_path", "slice_path"])
+        return run
+
+    # --- matching
+
+    def _matched(self, statement: Statement, ledger: NightLedger) -> Iterator[list[Result]]:
+        lines = settlement.lines_of(statement)
+        first, last = statement.period_from.isoformat(), statement.period_to.isoformat()
+        for results in matching.match(lines, ledger, first=first, last=last):
+            self._count(results)
+            self._stay_alive()
+            yield results
+
+    def _stay_alive(self) -> None:
+        if time.monotonic() - self._renewed > LEASE_SECONDS / 4:
+            self.claim.hold()
+            self._renewed = time.monotonic()
+
+    def _count(self, results: list[Result]) -> None:
+        """Add up some results: outcomes, sums per currency and batch, links, breaks."""
+        outcomes, linked, add_link = self.outcomes, matching.LINKED, self.links.add
+        for result in results:
+            line = result.line
+            assert line is not None  # noqa: S101  (only lines come this way)
+            outcome = result.outcome
+            outcomes[outcome] += 1
+            net = int(line.net)
+            tally = self.tallies[line.currency, line.settled_currency]
+            batch = self.batch_tallies[line.batch]
+            if outcome == NOT_A_PAYMENT:
+                tally.other_minor += net
+                batch.other_minor += net
+                continue
+            gross, settled, fee = int(line.gross), int(line.settled_gross), int(line.fee)
+            for total in (tally, batch):
+                total.lines += 1
+                total.gross_minor += gross
+                total.settled_gross_minor += settled
+                total.fee_minor += fee
+                total.net_minor += net
+            if outcome in linked:
+                add_link(result, line)
+                if outcome == matching.MATCHED:
+                    currency, expected = line.currency, gross
+                else:
+                    entry = matching.unpack(result.entry)
+                    currency, expected = entry.currency, int(entry.gross)
+                    self.breaks.append(result)
+                sums = self.settled[line.wallet, currency]
+                sums[0] += 1
+                sums[1] += expected
+            else:
+                self.breaks.append(result)
+
+    # --- writing, in short transactions
+
+    def _write_rows(self, statement: Statement) -> None:
+        with transaction.atomic():
+            self.claim.hold()
+            batches = self._write_batches(statement)
+        if self.old:
+            _turn(Link.objects.filter(run=self.old, reversed_by=None), self.run_row, self.claim)
+        self._write_links(batches)
+        for at in range(0, len(self.breaks), BREAKS_AT_ONCE):
+            with transaction.atomic():
+                self.claim.hold()
+                Break.objects.bulk_create(
+                    [self._break(result) for result in self.breaks[at : at + BREAKS_AT_ONCE]]
+                )
+            _let_others_write()
+
+    def _write_batches(self, statement: Statement) -> list[int]:
+        rows = []
+        for index, batch in enumerate(statement.batches):
+            tally = self.batch_tallies[index]
+            rows.append(
+                Batch(
+                    file=self.file, settlement_ref=batch.ref, wallet=batch.wallet,
+                    currency=batch.currency, value_date=batch.value_date, lines=tally.lines,
+                    gross_minor=tally.settled_gross_minor, fee_minor=tally.fee_minor,
+                    net_minor=tally.net_minor, other_minor=tally.other_minor,
+                )
+            )  # fmt: skip
+        Batch.objects.bulk_create(rows, batch_size=BREAKS_AT_ONCE)
+        return [row.pk for row in rows]
+
+    def _write_links(self, batches: list[int]) -> None:
+        links, run_id = self.links, self.run_row.pk
+        order: Any = range(len(links.entries))
+        if any(a > b for a, b in zip(links.entries, links.entries[1:], strict=False)):
+            # In the order of the unique index, so that it grows at its end.
+            order = sorted(order, key=links.entries.__getitem__)
+        for at in range(0, len(order), LINKS_AT_ONCE):
+            rows = [self._link(index, run_id, batches) for index in order[at : at + LINKS_AT_ONCE]]
+            with transaction.atomic():
+                self.claim.hold()
+                _insert_links(rows)
+            _let_others_write()
+
+    def _link(self, index: int, run_id: int, batches: list[int]) -> tuple[Any, ...]:
+        links = self.links
+        entry, line_no = links.entries[index], links.lines[index]
+        batch = batches[links.batches[index]]
+        result = links.differing.get(index)
+        if result is None or result.line is None:
+            return (entry, run_id, batch, line_no, "equal", None, None, "", "")
+        line = result.line
+        rule = "equal" if result.outcome == matching.MATCHED else "differs"
+        return (
+            entry, run_id, batch, line_no, rule, int(line.settled_gross), int(line.fee),
+            line.settled_currency, line.rate,
+        )  # fmt: skip
+
+    def _break(self, result: Result) -> Break:
+        line = result.line
+        entry = matching.unpack(result.entry) if result.entry else None
+        if line is not None:
+            wallet, kind, ref = line.wallet, line.kind, line.ref
+        else:
+            wallet, kind, ref = result.key.split(matching.US, 2)
+        currency = entry.currency if entry else line.currency if line else ""
+        return Break(
+            run=self.run_row, file=self.file, feed=self.feed, wallet=wallet, kind=kind,
+            outcome=result.outcome, flags=result.flags, entry_id=int(entry.id) if entry else None,
+            line_no=line.no if line else None, wallet_ref=ref[:64], currency=currency[:3],
+            expected_minor=int(entry.gross) if entry else None,
+            settled_minor=int(line.gross) if line else None, line=list(line or ()),
+            note=result.note, opened_at=self.now,
+            business_date=date.fromisoformat(entry.business_date) if entry else None,
+        )  # fmt: skip
+
+    # --- the one transaction that makes it count
+
+    def _finish(
+        self,
+        statement: Statement,
+        warnings: list[Problem],
+        csv_sha: str,
+        csv_rows: int,
+        slice_sha: str,
+    ) -> None:
+        outcomes = dict(self.outcomes)
+        if self.missing:
+            outcomes[matching.MISSING_IN_SETTLEMENT] = self.missing
+        roll_forward = self._roll_forward(statement)
+        with transaction.atomic():
+            self.claim.hold()
+            if self.old:
+                self._reverse(self.old)
+            self._close_what_it_settles()
+            Run.objects.filter(pk=self.run_row.pk, state=Run.State.WRITING).update(
+                state=Run.State.DONE, finished_at=timezone.now(), records=statement.records,
+                lines=sum(self.outcomes.values()), matched=self.outcomes[matching.MATCHED],
+                outcomes=outcomes, totals=self._totals(), roll_forward=roll_forward,
+                csv_sha256=csv_sha, csv_rows=csv_rows, slice_sha256=slice_sha,
+            )  # fmt: skip
+            moved = settlement.waiting_files().filter(pk=self.file.pk).update(
+                state=SettlementFile.State.RECONCILED, period_from=statement.period_from,
+                period_to=statement.period_to, settled_at=self.now,
+                warnings=[[p.code, p.line_no, p.text] for p in warnings],
+            )  # fmt: skip
+            if not moved:
+                raise leases.LeaseLost(f"File {self.file.pk} is no longer waiting.")
+            audit.record(
+                "payments.file.reconciled", self.file, at=self.now, label=self.feed.code,
+                outcomes=outcomes, csv_sha256=csv_sha,
+            )  # fmt: skip
+
+    def _reverse(self, old: Run) -> None:
+        Run.objects.filter(pk=old.pk, state=Run.State.DONE).update(state=Run.State.REVERSED)
+        SettlementFile.objects.filter(pk=old.file_id, state=SettlementFile.State.RECONCILED).update(
+            state=SettlementFile.State.SUPERSEDED
+        )
+        Break.objects.filter(run=old, state=Break.State.OPEN).update(
+            state=Break.State.CLOSED, closed_at=self.now, closed_by_run=self.run_row,
+            closing_note=f"A corrected version came: {self.file.name}.",
+        )  # fmt: skip
+        # What the old version had closed is open again, unless this one settles it too.
+        Break.objects.filter(closed_by_run=old, run__state=Run.State.DONE).update(
+            state=Break.State.OPEN, closed_at=None, closed_by_run=None, closing_note=""
+        )
+        audit.record("payments.file.superseded", old.file, at=self.now, by_file=self.file.pk)
+
+    def _close_what_it_settles(self) -> None:
+        """Close the breaks of entries that earlier files lacked and this one brings."""
+        settled = Break.objects.filter(
+            feed=self.feed, state=Break.State.OPEN, run__state=Run.State.DONE,
+            outcome=Break.Outcome.MISSING_IN_SETTLEMENT, entry__links__run=self.run_row,
+        ).values_list("pk", "entry__links__line_no")  # fmt: skip
+        for pk, line_no in list(settled):
+            Break.objects.filter(pk=pk, state=Break.State.OPEN).update(
+                state=Break.State.CLOSED, closed_at=self.now, closed_by_run=self.run_row,
+                closing_note=f"Settled late, in {self.file.name} line {line_no}.",
+            )  # fmt: skip
+
+    def _totals(self) -> list[dict[str, Any]]:
+        return [
+            {"currency": currency, "settled_currency": settled_currency, **vars(tally)}
+            for (currency, settled_currency), tally in sorted(self.tallies.items())
+        ]
+
+    # --- the roll-forward
+
+    def _roll_forward(self, statement: Statement) -> list[dict[str, Any]]:
+        """Return opening open + new due - settled - written off = closing open.
+
+        By wallet and price currency, as counts and minor units. Runs of a feed follow each
+        other: one opens with what the run before it left open, and entries of nights that
+        brought no readable file come in as new due when a later period passes them.
+        """
+        before = (
+            Run.objects.filter(feed=self.feed)
+            .exclude(state=Run.State.WRITING)
+            .order_by("-finished_at", "-pk")
+            .first()
+        )
+        opening = {
+            (row["wallet"], row["currency"]): row["closing"]
+            for row in (before.roll_forward if before else [])
+        }
+        new_due = self._new_due(statement, is_first=before is None)
+        settled = {key: list(sums) for key, sums in self.settled.items()}
+        if self.old:
+            for key, count, minor in _settled_by(self.old):
+                sums = settled.setdefault(key, [0, 0])
+                sums[0] -= count
+                sums[1] -= minor
+        written_off = _written_off(self.feed, since=before.finished_at if before else None)
+        rows = []
+        for key in sorted({*opening, *new_due, *settled, *written_off}):
+            start = opening.get(key, {"count": 0, "minor": 0})
+            due, done, off = (
+                dict(zip(("count", "minor"), part.get(key, (0, 0)), strict=True))
+                for part in (new_due, settled, written_off)
+            )
+            closing = {
+                unit: start[unit] + due[unit] - done[unit] - off[unit]
+                for unit in ("count", "minor")
+            }
+            rows.append(
+                {
+                    "wallet": key[0], "currency": key[1], "opening": start, "new_due": due,
+                    "settled": done, "written_off": off, "closing": closing,
+                }
+            )  # fmt: skip
+        return rows
+
+    def _new_due(self, statement: Statement, *, is_first: bool) -> dict[tuple[str, str], Any]:
+        entries = LedgerEntry.objects.filter(feed=self.feed, business_date__lte=statement.period_to)
+        if not is_first:
+            passed = SettlementFile.objects.filter(
+                feed=self.feed, runs__state__in=[Run.State.DONE, Run.State.REVERSED]
+            ).aggregate(last=Max("period_to"))["last"]
+            entries = entries.filter(business_date__gt=passed)
+        return _summed(entries)
+
+
+def _codes() -> dict[int, str]:
+    return dict(Wallet.objects.values_list("pk", "code"))
+
+
+def _summed(entries: Any) -> dict[tuple[str, str], tuple[int, int]]:
+    codes = _codes()
+    grouped = entries.values("wallet_id", "currency").annotate(n=Count("pk"), s=Sum("gross_minor"))
+    return {
+        (codes[row["wallet_id"]], row["currency"]): (row["n"], row["s"])
+        for row in grouped.order_by("wallet_id", "currency")
+    }
+
+
+def _settled_by(run: Run) -> Iterator[tuple[tuple[str, str], int, int]]:
+    entries = LedgerEntry.objects.filter(links__run=run)
+    for key, (count, minor) in _summed(entries).items():
+        yield key, count, minor
+
+
+def _written_off(feed: Feed, *, since: datetime | None) -> dict[tuple[str, str], tuple[int, int]]:
+    breaks = Break.objects.filter(
+        feed=feed, state=Break.State.WRITTEN_OFF, run__state=Run.State.DONE,
+        outcome=Break.Outcome.MISSING_IN_SETTLEMENT,
+    )  # fmt: skip
+    if since is not None:
+        breaks = breaks.filter(closed_at__gt=since)
+    grouped = breaks.values("wallet", "currency").annotate(n=Count("pk"), s=Sum("expected_minor"))
+    return {(row["wallet"], row["currency"]): (row["n"], row["s"]) for row in grouped.order_by()}
+
+
+_LINK_COLUMNS = (
+    "entry_id", "run_id", "batch_id", "line_no", "rule", "settled_gross_minor",
+    "settled_fee_minor", "settled_currency", "fx_rate",
+)  # fmt: skip
+
+
+def _insert_links(rows: list[tuple[Any, ...]]) -> None:
+    columns = ", ".join(_LINK_COLUMNS)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY payments_link ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            marks = ", ".join(["%s"] * len(_LINK_COLUMNS))
+            cursor.executemany(
+                f"INSERT INTO payments_link ({columns}) VALUES ({marks})",  # noqa: S608
+                rows,
+            )

@@ -24,6 +24,4 @@ def collect_feeds() -> None:
     for feed in Feed.objects.filter(active=True).exclude(place="").order_by("pk"):
         seen = set(Delivery.objects.filter(feed=feed).values_list("name", flat=True))
         for arrival in feeds.collect(feed, seen=seen):
-            settlement.receive(
-                feed=feed, name=arrival.name, path=arrival.path, now=timezone.now()
-            )
+            settlement.receive(feed=feed, name=arrival.name, path=arrival.path, now=timezone.now())

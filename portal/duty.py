@@ -15,8 +15,8 @@ from kombu.exceptions import OperationalError
 
 from payments import settlement
 from payments import tasks as payment_tasks
-from portal.core import jobs
 from portal import tasks
+from portal.core import jobs
 
 logger = logging.getLogger(__name__)
 

@@ -128,7 +128,9 @@ FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
 # --- database: SQLite unless DATABASE_URL names another
 DATABASES = {
-    "default": env.db_url("DATABASE_URL", default=f"sqlite:///{quote(str(VAR_DIR))}/onestile.sqlite3")
+    "default": env.db_url(
+        "DATABASE_URL", default=f"sqlite:///{quote(str(VAR_DIR))}/onestile.sqlite3"
+    )
 }
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from merchants.models import Enrolment, Location, Merchant, Sticker
-from payments import acceptance
-from payments.models import Payment, Refund
-from wallets.models import COUNTRIES, Wallet, WalletCountry
+from payments import acceptance, reconciliation, settlement
+from payments.models import LedgerEntry, Payment, Refund, SettlementFile
+from wallets import formats
+from wallets.formats.statement import Batch, Line, Sheet
+from wallets.models import COUNTRIES, Feed, Wallet, WalletCountry
 
 NOON = datetime(2026, 10, 14, 12, 0, tzinfo=UTC)
+DAY = NOON.date()
 _numbers = count(1)
 
 
@@ -82,3 +86,51 @@ def refund(of: Payment, **fields: Any) -> Refund:
     }  # fmt: skip
     asked.update(fields)
     return acceptance.refund(wallet=of.issuer, request=acceptance.RefundRequest(**asked))
+
+
+def line(entry: LedgerEntry, **changes: Any) -> Line:
+    """The settlement line that equals a ledger entry, but for the changes."""
+    equal = Line(
+        no=0, batch=0, wallet=entry.wallet.code, kind=entry.kind, ref=entry.wallet_ref,
+        store=entry.store_ref, currency=entry.currency, gross=str(entry.gross_minor),
+        settled_currency=entry.settlement_currency, settled_gross=str(entry.settlement_minor),
+        fee=str(entry.fee_minor), net=str(entry.settlement_minor - entry.fee_minor),
+        rate=entry.fx_rate, merchant_ref=entry.merchant_ref,
+        occurred_at=entry.occurred_at.isoformat(), original_ref="",
+    )  # fmt: skip
+    changed = equal._replace(**changes)
+    return changed._replace(net=str(int(changed.settled_gross) - int(changed.fee)))
+
+
+def settlement_file(
+    folder: Path, lines: list[Line], *, feed: str = "vipps", day: date = DAY,
+    name: str = "", number: int = 2_000_001, **sheet: Any,
+) -> Path:  # fmt: skip
+    """Write lines as a partner's file of a business day; one batch a store and currency."""
+    of = Feed.objects.select_related("wallet").get(code=feed)
+    batches: dict[tuple[str, str], Batch] = {}
+    placed = []
+    for one in lines:
+        key = (one.store, one.currency)
+        batches.setdefault(key, Batch(f"{one.store}-{number}", of.wallet.code, one.currency))
+        placed.append(one._replace(batch=list(batches).index(key)))
+    placed.sort(key=lambda one: one.batch)
+    path = folder / (name or f"{feed}-{day.isoformat()}.{of.pattern.rpartition('.')[2]}")
+    formats.get(of.format).write(
+        path,
+        Sheet(
+            wallet=of.wallet.code, number=number, period_from=day, period_to=day,
+            made_on=day + timedelta(days=1), batches=list(batches.values()), lines=placed, **sheet,
+        ),
+        settlement.options(of),
+    )  # fmt: skip
+    return path
+
+
+def reconciled(feed: str, path: Path) -> SettlementFile:
+    """Take in a file and reconcile its feed; return the file as it ended."""
+    of = Feed.objects.select_related("wallet").get(code=feed)
+    delivery = settlement.receive(feed=of, name=path.name, path=path, now=NOON)
+    reconciliation.run_feed(of.pk, now=NOON)
+    delivery.file.refresh_from_db()
+    return delivery.file

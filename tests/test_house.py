@@ -51,7 +51,8 @@ PURE_FILES = [path for pattern in PURE for path in sorted(ROOT.glob(pattern))]
 @pytest.mark.parametrize("path", PURE_FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_pure_room_knows_no_django(path: Path) -> None:
     impure = [
-        m for m in imports_of(path)
+        m
+        for m in imports_of(path)
         if m.partition(".")[0] in {"django", "celery", "rest_framework"} or ".models" in m
     ]
     assert impure == []

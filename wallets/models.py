@@ -38,7 +38,9 @@ class Wallet(models.Model):
         _("business day starts at"), default=time(0, 0), help_text=_("Local time of the wallet.")
     )
     settlement_currency = models.CharField(
-        _("pays out in"), max_length=3, blank=True,
+        _("pays out in"),
+        max_length=3,
+        blank=True,
         help_text=_("Leave empty when it pays out in the currency of the sale."),
     )
     active = models.BooleanField(_("active"), default=True)
@@ -58,7 +60,10 @@ class WalletCountry(models.Model):
     country = models.CharField(_("country"), max_length=2)
     currency = models.CharField(_("currency"), max_length=3)
     settled_by = models.ForeignKey(
-        Wallet, verbose_name=_("settled by"), on_delete=models.PROTECT, related_name="+",
+        Wallet,
+        verbose_name=_("settled by"),
+        on_delete=models.PROTECT,
+        related_name="+",
         help_text=_("The wallet itself, or the hub whose file carries its payments."),
     )
 
@@ -127,14 +132,17 @@ class Feed(models.Model):
     place = models.CharField(_("folder"), max_length=500, blank=True)
     pattern = models.CharField(_("file names"), max_length=120, default="*")
     schedule = models.CharField(
-        _("schedule"), max_length=60, default="daily",
+        _("schedule"),
+        max_length=60,
+        default="daily",
         help_text=_("daily, or days of the month such as 1,8,16,24."),
     )
     expected_by = models.TimeField(
         _("expected by"), default=time(12, 0), help_text=_("Local time of the wallet.")
     )
     minimum_minor = models.BigIntegerField(
-        _("minimum payout, minor units"), default=0,
+        _("minimum payout, minor units"),
+        default=0,
         help_text=_("A lower balance carries over to the next file."),
     )
     empty_file = models.CharField(

@@ -53,7 +53,10 @@ def terms(wallet_id: int, kind: str, currency: str, day: date) -> Terms:
     found = (
         Tariff.objects.filter(
             Q(valid_to=None) | Q(valid_to__gte=day),
-            wallet_id=wallet_id, kind=kind, currency=currency, valid_from__lte=day,
+            wallet_id=wallet_id,
+            kind=kind,
+            currency=currency,
+            valid_from__lte=day,
         )
         .order_by("-valid_from")
         .values_list("bps", "fixed_minor", "vat_bps", "returned_on_refund")

@@ -26,7 +26,9 @@ class Application(models.Model):
 
     ref = models.CharField(_("reference"), max_length=32, unique=True)
     applicant = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("applicant"), on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("applicant"),
+        on_delete=models.PROTECT,
         related_name="applications",
     )
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.DRAFT)
@@ -48,8 +50,12 @@ class Application(models.Model):
     submitted_at = models.DateTimeField(_("submitted"), null=True, blank=True)
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
     decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, verbose_name=_("decided by"), null=True, blank=True,
-        on_delete=models.PROTECT, related_name="+",
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("decided by"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
     )
     decision_reason = models.TextField(_("reason"), blank=True)
     merchant = models.OneToOneField(
@@ -70,7 +76,8 @@ class Application(models.Model):
                 name="approved_application_has_a_merchant",
             ),
             models.UniqueConstraint(
-                fields=["applicant"], condition=Q(state="draft"),
+                fields=["applicant"],
+                condition=Q(state="draft"),
                 name="one_draft_per_applicant",
             ),
         ]

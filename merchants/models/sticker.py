@@ -23,7 +23,10 @@ class Sticker(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.ISSUED)
     issued_at = models.DateTimeField(_("issued"))
     issued_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="+",
     )
     printed_at = models.DateTimeField(_("first printed"), null=True, blank=True)

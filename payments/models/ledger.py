@@ -28,9 +28,7 @@ class LedgerEntry(models.Model):
 
     feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="+", db_index=False)
     wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
-    acquirer = models.ForeignKey(
-        Wallet, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    acquirer = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
     payment = models.ForeignKey(
         Payment, null=True, on_delete=models.PROTECT, related_name="entries"
     )

@@ -26,9 +26,7 @@ class Payment(models.Model):
 
     ref = models.CharField(_("payment id"), max_length=40, unique=True)
     issuer = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+")
-    acquirer = models.ForeignKey(
-        Wallet, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    acquirer = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
     hub = models.ForeignKey(
         Wallet, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -75,8 +73,7 @@ class Payment(models.Model):
                 name="tip_is_part_of_the_payment",
             ),
             models.CheckConstraint(
-                condition=Q(refunded_minor__gte=0)
-                & Q(refunded_minor__lte=models.F("price_minor")),
+                condition=Q(refunded_minor__gte=0) & Q(refunded_minor__lte=models.F("price_minor")),
                 name="refunds_never_exceed_the_payment",
             ),
         ]
@@ -94,9 +91,7 @@ class Refund(models.Model):
 
     ref = models.CharField(_("refund id"), max_length=40, unique=True)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
-    issuer = models.ForeignKey(
-        Wallet, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    issuer = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="+", db_index=False)
     wallet_ref = models.CharField(_("wallet's id"), max_length=64)
     merchant_ref = models.CharField(_("shop's reference"), max_length=64, blank=True)
     currency = models.CharField(_("currency"), max_length=3)

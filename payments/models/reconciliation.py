@@ -66,8 +66,11 @@ class Link(models.Model):
     """
 
     entry = models.ForeignKey(
-        LedgerEntry, on_delete=models.PROTECT, related_name="links",
-        db_constraint=False, db_index=False,
+        LedgerEntry,
+        on_delete=models.PROTECT,
+        related_name="links",
+        db_constraint=False,
+        db_index=False,
     )
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="links")
     batch = models.ForeignKey(
@@ -125,9 +128,7 @@ class Break(models.Model):
     file = models.ForeignKey(
         SettlementFile, null=True, blank=True, on_delete=models.PROTECT, related_name="breaks"
     )
-    feed = models.ForeignKey(
-        Feed, on_delete=models.PROTECT, related_name="breaks", db_index=False
-    )
+    feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="breaks", db_index=False)
     wallet = models.CharField(_("wallet"), max_length=20)
     outcome = models.CharField(_("outcome"), max_length=24, choices=Outcome)
     flags = models.CharField(_("flags"), max_length=120, blank=True)
@@ -147,7 +148,10 @@ class Break(models.Model):
     opened_at = models.DateTimeField(_("opened"))
     closed_at = models.DateTimeField(_("closed"), null=True, blank=True)
     closed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT,
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
         related_name="+",
     )
     closed_by_run = models.ForeignKey(
@@ -164,9 +168,7 @@ class Break(models.Model):
             )
         ]
         indexes = [
-            models.Index(
-                fields=["feed", "id"], condition=Q(state="open"), name="breaks_still_open"
-            )
+            models.Index(fields=["feed", "id"], condition=Q(state="open"), name="breaks_still_open")
         ]
 
     def __str__(self) -> str:

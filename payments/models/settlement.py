@@ -48,7 +48,8 @@ class SettlementFile(models.Model):
                 fields=["feed", "identity", "version"], name="one_file_per_version"
             ),
             models.UniqueConstraint(
-                fields=["feed", "identity"], condition=Q(state="reconciled"),
+                fields=["feed", "identity"],
+                condition=Q(state="reconciled"),
                 name="one_version_of_a_file_counts",
             ),
             models.CheckConstraint(

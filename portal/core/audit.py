@@ -82,5 +82,3 @@ def broken_at() -> int | None:
         if chained.number != expected or chained.hash != previous:
             return chained.number
     return None
-
-

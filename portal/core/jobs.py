@@ -54,9 +54,9 @@ def waiting(*, now: datetime) -> list[int]:
         .values_list("pk", flat=True)[:100]
     )
     held = set(
-        Lease.objects.filter(
-            name__in=[f"job:{pk}" for pk in open_ids], until__gte=now
-        ).values_list("name", flat=True)
+        Lease.objects.filter(name__in=[f"job:{pk}" for pk in open_ids], until__gte=now).values_list(
+            "name", flat=True
+        )
     )
     return [pk for pk in open_ids if f"job:{pk}" not in held]
 
@@ -86,10 +86,14 @@ def _work(job: Job, claim: leases.Claim, now: datetime) -> None:
     except Exception as error:  # the row must say so, whatever it was
         logger.exception("job %s failed", job.pk)
         Job.objects.filter(pk=job.pk).update(
-            state=Job.State.FAILED, finished_at=now, message=f"{type(error).__name__}: {error}"[:254]
+            state=Job.State.FAILED,
+            finished_at=now,
+            message=f"{type(error).__name__}: {error}"[:254],
         )
     else:
         Job.objects.filter(pk=job.pk).update(
-            state=Job.State.DONE, finished_at=now, message=message[:254],
+            state=Job.State.DONE,
+            finished_at=now,
+            message=message[:254],
             done_units=F("total_units"),
         )

@@ -1,0 +1,184 @@
+"""The CSV of a night: every line and every due entry, no cap, safe in a spreadsheet.
+
+UTF-8, comma, LF. Amounts are minor units. ``expected_gross_minor``, ``settled_gross_minor``
+and ``difference_minor`` are in ``currency``, the price currency; the fees and
+``settled_net_minor`` are in ``settled_currency``, in which the partner pays out;
+``fx_rate`` is settled per one of price where the two differ. ``difference_minor`` is
+settled less expected gross, an absent side counting as nothing; it is empty where the two
+are in different currencies. ``occurred_at`` and ``merchant_ref`` are the ledger's, and the
+file's for lines without an entry.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from django.conf import settings
+
+from merchants.models import Location
+from payments.matching import CURRENCY_MISMATCH, US, Result, unpack
+from payments.models import Run
+from portal.core import calendars
+from portal.core.csvfile import row, text_cell
+from wallets.formats.statement import NOT_A_PAYMENT, Statement
+from wallets.models import Feed, Wallet
+
+COLUMNS = (
+    "outcome", "flags", "wallet", "issuer", "acquirer", "settled_by", "business_date", "due_on",
+    "value_date", "settlement_ref", "line_no", "wallet_ref", "merchant_ref", "merchant_id",
+    "location_code", "kind", "occurred_at", "currency", "expected_gross_minor",
+    "settled_gross_minor", "expected_fee_minor", "settled_fee_minor", "fee_vat_minor",
+    "settled_net_minor", "settled_currency", "fx_rate", "difference_minor", "note",
+)  # fmt: skip
+
+
+class Writer:
+    """Writes the CSV of one run beside the matching, into a temporary file.
+
+    :meth:`finish` makes it durable under its final name; :meth:`discard` drops it.
+    """
+
+    def __init__(self, path: Path, *, feed: Feed, statement: Statement) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path, self.rows = path, 0
+        self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        self._file = self._part.open("wb")
+        self._hash = sha256()
+        self._statement = statement
+        self._settled_by = feed.wallet.code
+        self._zone = feed.wallet.timezone
+        self._wallets = {str(pk): code for pk, code in Wallet.objects.values_list("pk", "code")}
+        self._places: dict[str, str] = {}
+        self._minutes: dict[str, tuple[str, str]] = {}
+        self._batches: dict[int, str] = {}
+        self._put(",".join(COLUMNS) + "\n")
+
+    def _put(self, text: str) -> None:
+        data = text.encode()
+        self._hash.update(data)
+        self._file.write(data)
+
+    def add(self, results: list[Result]) -> None:
+        """Write the rows of some results, in order."""
+        entries = [unpack(result.entry) if result.entry else None for result in results]
+        self._know_places({entry.location_id for entry in entries if entry})
+        rows = []
+        for result, entry in zip(results, entries, strict=True):
+            line = result.line
+            if line is None or entry is None or result.outcome == CURRENCY_MISMATCH:
+                rows.append(self._careful(result))
+                continue
+            # The common case by hand: a million of these are made in a night.
+            difference = (
+                "0" if line.gross == entry.gross else str(int(line.gross) - int(entry.gross))
+            )
+            rows.append(
+                f"{result.outcome},{result.flags},{line.wallet},{line.wallet},"
+                f"{self._wallets[entry.acquirer_id]},{self._settled_by},{entry.business_date},"
+                f"{entry.due_on},{self._batch(line.batch)},{line.no},{text_cell(line.ref)},"
+                f"{text_cell(entry.merchant_ref)},{self._places[entry.location_id]},{line.kind},"
+                f"{self._local(entry.occurred_at)},{line.currency},{entry.gross},{line.gross},"
+                f"{entry.fee},{line.fee},{entry.fee_vat},{line.net},{line.settled_currency},"
+                f"{line.rate or entry.rate},{difference},{text_cell(result.note)}\n"
+            )
+        self.rows += len(rows)
+        self._put("".join(rows))
+
+    def _careful(self, result: Result) -> str:
+        """Return the row of a line without an entry, or of an entry without a line."""
+        line, entry = result.line, unpack(result.entry) if result.entry else None
+        expected, fee, vat = (
+            (int(entry.gross), int(entry.fee), int(entry.fee_vat)) if entry else (None, None, None)
+        )
+        if line is None:
+            assert entry is not None  # noqa: S101  (an entry without a line is all this can be)
+            wallet, kind, ref = result.key.split(US, 2)
+            merchant_id, _, location = self._places[entry.location_id].partition(",")
+            return row((
+                result.outcome, result.flags, wallet, wallet, self._wallets[entry.acquirer_id],
+                self._settled_by, entry.business_date, entry.due_on, None, None, None, ref,
+                entry.merchant_ref, merchant_id, location, kind, self._local(entry.occurred_at),
+                entry.currency, expected, None, fee, None, vat, None, entry.settled_currency,
+                entry.rate, -(expected or 0), result.note,
+            ))  # fmt: skip
+        batch = self._batch(line.batch)
+        value_date, _, settlement_ref = batch.partition(",")
+        merchant_id, _, location = (
+            self._places[entry.location_id].partition(",") if entry else ("", "", "")
+        )
+        gross = int(line.gross)
+        is_payment = line.kind != NOT_A_PAYMENT
+        comparable = is_payment and (entry is None or entry.currency == line.currency)
+        head = row((
+            result.outcome, result.flags, line.wallet, line.wallet if is_payment else "",
+            self._wallets[entry.acquirer_id] if entry else None, self._settled_by,
+            entry.business_date if entry else None, entry.due_on if entry else None, value_date,
+        ))  # fmt: skip
+        tail = row((
+            line.no, line.ref, entry.merchant_ref if entry else line.merchant_ref, merchant_id,
+            location, line.kind,
+            self._local(entry.occurred_at) if entry else line.occurred_at,
+            entry.currency if entry else line.currency, expected, gross, fee, int(line.fee), vat,
+            int(line.net), line.settled_currency, line.rate or (entry.rate if entry else ""),
+            gross - (expected or 0) if comparable else None, result.note,
+        ))  # fmt: skip
+        return f"{head[:-1]},{settlement_ref},{tail}"
+
+    def _batch(self, index: int) -> str:
+        """Return ``value_date,settlement_ref`` of a batch; kept once its date is known."""
+        if index in self._batches:
+            return self._batches[index]
+        batch = self._statement.batches[index]
+        text = f"{batch.value_date.isoformat() if batch.value_date else ''},{text_cell(batch.ref)}"
+        if batch.value_date:
+            self._batches[index] = text
+        return text
+
+    def _local(self, utc: str) -> str:
+        """Turn ``YYYY-MM-DD HH:MM:SS`` of UTC into ISO 8601 in the settling wallet's zone."""
+        minute = utc[:16]
+        if minute not in self._minutes:
+            instant = datetime.fromisoformat(minute).replace(tzinfo=UTC)
+            local = instant.astimezone(calendars.zone(self._zone)).isoformat()
+            self._minutes[minute] = (local[:16], local[19:])
+        start, offset = self._minutes[minute]
+        return f"{start}{utc[16:]}{offset}"
+
+    def _know_places(self, location_ids: set[str]) -> None:
+        unknown = [int(pk) for pk in location_ids - self._places.keys()]
+        for at in range(0, len(unknown), 500):
+            for pk, code, ref in Location.objects.filter(pk__in=unknown[at : at + 500]).values_list(
+                "pk", "code", "merchant__ref"
+            ):
+                self._places[str(pk)] = f"{text_cell(ref)},{text_cell(code)}"
+
+    def finish(self) -> str:
+        """Make the file durable under its final name; return its SHA-256."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+        os.replace(self._part, self.path)
+        return self._hash.hexdigest()
+
+    def discard(self) -> None:
+        self._file.close()
+        self._part.unlink(missing_ok=True)
+
+
+def csv_file(run: Run) -> Path:
+    """Return where the CSV of a run lies."""
+    return Path(settings.VAR_DIR) / run.csv_path
+
+
+def open_csv(run: Run) -> BinaryIO:
+    """Open the CSV of a finished run for reading; make it again if the file is gone."""
+    path = csv_file(run)
+    if not path.is_file():
+        from payments import proof
+
+        proof.replay(run, to=path)
+    return path.open("rb")

@@ -1,0 +1,54 @@
+"""Replay a finished run from its file and its kept ledger: same engine, same bytes."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+from django.conf import settings
+
+from payments import exports, matching, settlement
+from payments.ledger import KeptLedger
+from payments.models import Run
+
+
+class NotTheSame(Exception):
+    """A replay gave other bytes than the run recorded; nothing was kept of it."""
+
+
+def replay(run: Run, *, to: Path) -> str:
+    """Make the CSV of a run again; return its SHA-256, or raise NotTheSame.
+
+    Uses the stored bytes of the file and the ledger slice that the run kept, and nothing
+    that may have changed since.
+    """
+    file = run.file
+    kept = settlement.stored(file)
+    if _hash(kept) != file.sha256:
+        raise NotTheSame(f"The stored bytes of {file.name} are not those that were received.")
+    statement = settlement.open_statement(file.feed, kept)
+    ledger = KeptLedger(Path(settings.VAR_DIR) / run.slice_path)
+    writer = exports.Writer(to.with_name(to.name + ".replay"), feed=file.feed, statement=statement)
+    try:
+        first, last = statement.period_from.isoformat(), statement.period_to.isoformat()
+        lines = settlement.lines_of(statement)
+        for results in matching.match(lines, ledger, first=first, last=last):
+            writer.add(results)
+        writer.add(matching.left_over(ledger))
+    except BaseException:
+        writer.discard()
+        raise
+    made = writer.finish()
+    if made != run.csv_sha256:
+        writer.path.unlink()
+        raise NotTheSame(f"The replay of {file.name} gave {made}, recorded is {run.csv_sha256}.")
+    writer.path.replace(to)
+    return made
+
+
+def _hash(path: Path) -> str:
+    digest = sha256()
+    with path.open("rb") as file:
+        while data := file.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
