@@ -1,8 +1,11 @@
 """Settlement layouts, one module each, found by name.
 
 A module offers ``identify(name, head, options) -> str`` (the partner's own name of a file
-from its first bytes), ``read(path, options) -> Statement`` and, where the simulator needs
-one, ``write(path, ...)``. A new layout is one module and one line here.
+from its first bytes), ``read(path, options) -> Statement`` and ``write(path, sheet, options)
+-> list[int]``, which returns the line number at which each line of the sheet now stands.
+``BATCH_BY`` names the fields of a line that its batch is for, and ``batch_ref(number=, day=,
+store=, wallet=, currency=)`` what the partner would call that batch; ``day`` is the last day of
+the period. A new layout is one module and one line here.
 """
 
 from __future__ import annotations
