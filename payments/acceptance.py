@@ -193,7 +193,7 @@ def _draft_payment(rules: Rules, asked: PaymentRequest) -> Payment:
     business_date, due = route.dates(asked.occurred_at)
     acquirer = location.merchant.acquirer
     charge = route.terms("msc", acquirer.pk, asked.currency, business_date)
-    payment = Payment(
+    return Payment(
         ref=asked.ref or new_ref("pay"), issuer=rules.issuer, acquirer=acquirer, hub=route.hub,
         feed=route.feed, merchant_id=location.merchant_id, location=location,
         sticker_id=asked.sticker_id, wallet_ref=asked.wallet_ref,
@@ -205,7 +205,6 @@ def _draft_payment(rules: Rules, asked: PaymentRequest) -> Payment:
         merchant_fee_minor=charge.on_sale(asked.price_minor).minor,
         occurred_at=asked.occurred_at, business_date=business_date, due_on=due,
     )  # fmt: skip
-    return payment
 
 
 def _sale(rules: Rules, payment: Payment) -> LedgerEntry:

@@ -12,9 +12,9 @@ import logging
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -121,9 +121,13 @@ def _let_others_write() -> None:
         time.sleep(TURN_SECONDS)
 
 
-@dataclass
+@dataclass(slots=True)
 class Tally:
-    """Sums of the lines of one price and payout currency, in minor units."""
+    """Sums of the lines of one batch, wallet and pair of currencies, in minor units.
+
+    ``linked`` counts the ledger entries they used up, ``linked_minor`` adds up what those
+    had expected.
+    """
 
     lines: int = 0
     gross_minor: int = 0
@@ -131,6 +135,16 @@ class Tally:
     fee_minor: int = 0
     net_minor: int = 0
     other_minor: int = 0
+    linked: int = 0
+    linked_minor: int = 0
+
+
+def _added(tallies: Iterable[Tally]) -> Tally:
+    total = Tally()
+    for tally in tallies:
+        for name in Tally.__slots__:
+            setattr(total, name, getattr(total, name) + getattr(tally, name))
+    return total
 
 
 @dataclass
@@ -157,9 +171,7 @@ class Reconciliation:
     def __init__(self, file: SettlementFile, *, claim: leases.Claim, now: datetime) -> None:
         self.file, self.feed, self.claim, self.now = file, file.feed, claim, now
         self.outcomes: dict[str, int] = defaultdict(int)
-        self.tallies: dict[tuple[str, str], Tally] = defaultdict(Tally)
-        self.batch_tallies: dict[int, Tally] = defaultdict(Tally)
-        self.settled: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+        self.tallies: dict[tuple[int, str, str, str], Tally] = defaultdict(Tally)
         self.links = Links()
         self.breaks: list[Result] = []
         self.missing = 0
@@ -226,40 +238,35 @@ class Reconciliation:
             self._renewed = time.monotonic()
 
     def _count(self, results: list[Result]) -> None:
-        """Add up some results: outcomes, sums per currency and batch, links, breaks."""
-        outcomes, linked, add_link = self.outcomes, matching.LINKED, self.links.add
+        """Add up some results: outcomes, sums, links, breaks."""
+        outcomes, tallies, linked = self.outcomes, self.tallies, matching.LINKED
         for result in results:
-            line = result.line
+            outcome, line = result.outcome, result.line
             assert line is not None  # noqa: S101  (only lines come this way)
-            outcome = result.outcome
             outcomes[outcome] += 1
-            net = int(line.net)
-            tally = self.tallies[line.currency, line.settled_currency]
-            batch = self.batch_tallies[line.batch]
+            tally = tallies[line.batch, line.wallet, line.currency, line.settled_currency]
             if outcome == NOT_A_PAYMENT:
-                tally.other_minor += net
-                batch.other_minor += net
+                tally.other_minor += int(line.net)
                 continue
-            gross, settled, fee = int(line.gross), int(line.settled_gross), int(line.fee)
-            for total in (tally, batch):
-                total.lines += 1
-                total.gross_minor += gross
-                total.settled_gross_minor += settled
-                total.fee_minor += fee
-                total.net_minor += net
+            gross = int(line.gross)
+            tally.lines += 1
+            tally.gross_minor += gross
+            tally.settled_gross_minor += int(line.settled_gross)
+            tally.fee_minor += int(line.fee)
+            tally.net_minor += int(line.net)
+            if outcome == matching.MATCHED:
+                tally.linked += 1
+                tally.linked_minor += gross
+                self.links.add(result, line)
+                continue
+            self.breaks.append(result)
             if outcome in linked:
-                add_link(result, line)
-                if outcome == matching.MATCHED:
-                    currency, expected = line.currency, gross
-                else:
-                    entry = matching.unpack(result.entry)
-                    currency, expected = entry.currency, int(entry.gross)
-                    self.breaks.append(result)
-                sums = self.settled[line.wallet, currency]
-                sums[0] += 1
-                sums[1] += expected
-            else:
-                self.breaks.append(result)
+                entry = matching.unpack(result.entry)
+                # Expected in the entry's currency, which a wrong line may not name.
+                expected = tallies[line.batch, line.wallet, entry.currency, entry.settled_currency]
+                expected.linked += 1
+                expected.linked_minor += int(entry.gross)
+                self.links.add(result, line)
 
     # --- writing, in short transactions
 
@@ -279,9 +286,12 @@ class Reconciliation:
             _let_others_write()
 
     def _write_batches(self, statement: Statement) -> list[int]:
+        sums: dict[int, list[Tally]] = defaultdict(list)
+        for (index, *_), tally in self.tallies.items():
+            sums[index].append(tally)
         rows = []
         for index, batch in enumerate(statement.batches):
-            tally = self.batch_tallies[index]
+            tally = _added(sums[index])
             rows.append(
                 Batch(
                     file=self.file, settlement_ref=batch.ref, wallet=batch.wallet,
@@ -403,10 +413,16 @@ class Reconciliation:
             )  # fmt: skip
 
     def _totals(self) -> list[dict[str, Any]]:
-        return [
-            {"currency": currency, "settled_currency": settled_currency, **vars(tally)}
-            for (currency, settled_currency), tally in sorted(self.tallies.items())
-        ]
+        grouped: dict[tuple[str, str], list[Tally]] = defaultdict(list)
+        for (_batch, _wallet, currency, settled_currency), tally in self.tallies.items():
+            if tally.lines or tally.other_minor:
+                grouped[currency, settled_currency].append(tally)
+        totals = []
+        for (currency, settled_currency), tallies in sorted(grouped.items()):
+            total = asdict(_added(tallies))
+            del total["linked"], total["linked_minor"]
+            totals.append({"currency": currency, "settled_currency": settled_currency, **total})
+        return totals
 
     # --- the roll-forward
 
@@ -428,7 +444,12 @@ class Reconciliation:
             for row in (before.roll_forward if before else [])
         }
         new_due = self._new_due(statement, is_first=before is None)
-        settled = {key: list(sums) for key, sums in self.settled.items()}
+        settled: dict[tuple[str, str], list[int]] = {}
+        for (_batch, wallet, currency, _settled_currency), tally in self.tallies.items():
+            if tally.linked:
+                sums = settled.setdefault((wallet, currency), [0, 0])
+                sums[0] += tally.linked
+                sums[1] += tally.linked_minor
         if self.old:
             for key, count, minor in _settled_by(self.old):
                 sums = settled.setdefault(key, [0, 0])

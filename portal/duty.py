@@ -38,7 +38,7 @@ def ask_until(stopped: threading.Event) -> None:
 
     A database that is not there yet, or not migrated yet, is waited for.
     """
-    hinted: dict[tuple[str, int], float] = {}
+    hinted: dict[tuple[object, ...], float] = {}
     while not stopped.wait(ASK_EVERY_SECONDS):
         try:
             for task, kwargs in due():

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.core.models import AuditEntry
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Rows to look at; they change only through the acts of the business."""
 
     list_per_page = 50

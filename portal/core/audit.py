@@ -75,9 +75,9 @@ def seal() -> int:
 
 def broken_at() -> int | None:
     """Return the number of the first seal that does not fit, or None when all do."""
-    previous, expected = FIRST_HASH, 0
-    for chained in AuditSeal.objects.select_related("entry").order_by("number").iterator():
-        expected += 1
+    previous = FIRST_HASH
+    seals = AuditSeal.objects.select_related("entry").order_by("number").iterator()
+    for expected, chained in enumerate(seals, 1):
         previous = digest(previous, chained.entry)
         if chained.number != expected or chained.hash != previous:
             return chained.number

@@ -16,7 +16,7 @@ from portal.core.models import User
 class AuthenticatedRequest(HttpRequest):
     """A request whose user has signed in; for type checkers."""
 
-    user: User  # type: ignore[assignment]
+    user: User
 
 
 class RequestIdMiddleware:
