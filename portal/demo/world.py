@@ -1,0 +1,278 @@
+"""The demo's world: invented retailers at real places, enrolled and with their stickers.
+
+Everything follows from the seed: the n-th retailer of a seed is always the same, so that
+a build that was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import csv
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import accumulate
+from pathlib import Path
+from random import Random
+
+from django.db import transaction
+
+from merchants import enrolment, qr, stickers
+from merchants.models import Enrolment, Location, Merchant, Sticker
+from portal.core.models import Setting
+from portal.demo import numbers
+from portal.demo.words import WORDS
+from wallets.models import COUNTRIES, Wallet
+
+PLACES = Path(__file__).with_name("places.csv")
+SINCE = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+LEAST_LOCATIONS = 20
+MOST_LOCATIONS = 190_000
+
+# One location with its enrolments and sticker is up to nine rows; a transaction stays
+# near a thousand rows, so that other writers of an SQLite file get their turn.
+LOCATIONS_A_TRANSACTION = 110
+
+# Where the retailers are, in shares of fifty; the first ten are in all ten countries.
+_COUNTRY_PATTERN = tuple(
+    country
+    for row in (
+        ("NO", "FI", "AT", "DE", "ES", "PT", "SE", "DK", "SI", "IS"),
+        ("NO", "FI", "AT", "DE", "ES", "PT", "SE", "NO", "FI", "AT"),
+        ("DE", "ES", "PT", "NO", "FI", "DE", "AT", "ES", "NO", "PT"),
+        ("FI", "SE", "DE", "NO", "AT", "ES", "FI", "PT", "NO", "SE"),
+        ("DE", "DK", "AT", "NO", "FI", "ES", "PT", "SI", "NO", "FI"),
+    )
+    for country in row
+)
+
+ACQUIRERS = {
+    "NO": ("vipps",), "FI": ("pivo", "epassi"), "SE": ("epassi",), "DK": ("vipps",),
+    "IS": ("vipps",), "AT": ("bluecode",), "DE": ("bluecode",), "SI": ("bluecode",),
+    "ES": ("momo",), "PT": ("pagaqui",),
+}  # fmt: skip
+"""Which wallets contract the retailers of a country."""
+
+SEED_SETTING = "demo.seed"
+
+
+@dataclass(frozen=True)
+class Place:
+    country: str
+    name: str
+    population: int
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One location of a retailer, before it is stored."""
+
+    number: int
+    name: str
+    street: str
+    postcode: str
+    city: str
+
+
+@dataclass(frozen=True)
+class Retailer:
+    """A retailer and its shops, before they are stored."""
+
+    number: int
+    legal_name: str
+    country: str
+    company_number: str
+    vat_number: str
+    iban: str
+    mcc: str
+    acquirer: str
+    since: datetime
+    shops: list[Shop] = field(default_factory=list)
+
+    @property
+    def ref(self) -> str:
+        return f"mer_demo{self.number:06d}"
+
+
+ONE_SHOP = 0
+CHAIN = 1
+CHAIN_SHOPS = 8
+_NAMED = {
+    ONE_SHOP: ("Havrekroken Bakeri", "NO", "5462", 1, "Bergen"),
+    CHAIN: ("Tuulikello Kahvilat", "FI", "5812", CHAIN_SHOPS, "Helsinki"),
+}
+"""The two retailers whose people can sign in: name, country, MCC, shops, first city."""
+
+
+@lru_cache(maxsize=1)
+def places() -> dict[str, list[Place]]:
+    """Return the places of each country, largest first."""
+    found: dict[str, list[Place]] = {}
+    with PLACES.open(encoding="utf-8", newline="") as rows:
+        for row in csv.DictReader(rows):
+            found.setdefault(row["country"], []).append(
+                Place(row["country"], row["name"], int(row["population"]))
+            )
+    return found
+
+
+@lru_cache(maxsize=16)
+def _weights(country: str) -> list[int]:
+    # The square root, so that shops are not all in the two largest cities.
+    return list(accumulate(int(place.population**0.5) for place in places()[country]))
+
+
+def _place(country: str, rng: Random) -> Place:
+    weights = _weights(country)
+    return places()[country][bisect(weights, rng.randrange(weights[-1]))]
+
+
+def _postcode(pattern: str, rng: Random) -> str:
+    """Return digits in a country's form: a 9 is any digit, the first one is never 0."""
+    first = True
+    text = ""
+    for mark in pattern:
+        text += (str(rng.randint(1 if first else 0, 9))) if mark == "9" else mark
+        first = False
+    return text
+
+
+def _shop_count(rng: Random) -> int:
+    drawn = rng.random()
+    if drawn < 0.72:
+        return 1
+    return rng.randint(2, 5) if drawn < 0.95 else rng.randint(6, 40)
+
+
+def retailers(*, seed: int, locations: int) -> Iterator[Retailer]:
+    """Yield the retailers of a seed until they have that many locations together."""
+    number = shop_number = 0
+    while shop_number < locations:
+        retailer = _retailer(seed, number, shop_number, at_most=locations - shop_number)
+        shop_number += len(retailer.shops)
+        number += 1
+        yield retailer
+
+
+def _retailer(seed: int, number: int, first_shop: int, *, at_most: int) -> Retailer:
+    rng = Random(f"{seed}:retailer:{number}")  # noqa: S311  (invented, and repeatable)
+    if named := _NAMED.get(number):
+        name, country, mcc, count, first_city = named
+    else:
+        country = _COUNTRY_PATTERN[number % len(_COUNTRY_PATTERN)]
+        words = WORDS[country]
+        trade, mcc = rng.choice(words.trades)
+        name = f"{rng.choice(words.fronts)}{rng.choice(words.backs)} {trade}"
+        count, first_city = _shop_count(rng), _place(country, rng).name
+    words = WORDS[country]
+    company = numbers.company_number(country, number)
+    retailer = Retailer(
+        number=number, legal_name=f"{name} {words.company}", country=country,
+        company_number=company, vat_number=numbers.vat_number(country, company, rng),
+        iban=numbers.iban(country, rng), mcc=mcc, acquirer=rng.choice(ACQUIRERS[country]),
+        since=SINCE + timedelta(minutes=7 * (number % 20_000)),
+    )  # fmt: skip
+    for n in range(min(count, at_most)):
+        city = first_city if n == 0 else _place(country, rng).name
+        street = words.address.format(street=rng.choice(words.streets), number=rng.randint(1, 120))
+        retailer.shops.append(
+            Shop(
+                number=first_shop + n, name=name if count == 1 else f"{name} {city}"[:80],
+                street=street, postcode=_postcode(words.postcode, rng), city=city,
+            )
+        )  # fmt: skip
+    return retailer
+
+
+def location_code(number: int) -> str:
+    return f"loc_demo{number:06d}"
+
+
+def sticker_code(number: int) -> str:
+    """Return the code of the n-th location's sticker; it says DEMO."""
+    return qr.code_of(number, demo=True)
+
+
+def is_there() -> bool:
+    return Merchant.objects.exists()
+
+
+def seed() -> int:
+    """Return the seed this world was made from (1 when people made it by hand)."""
+    kept = Setting.objects.filter(name=SEED_SETTING).values_list("value", flat=True).first()
+    return int(kept or 1)
+
+
+Report = Callable[[int, int], None]
+
+
+def build(*, seed: int, locations: int, report: Report = lambda done, total: None) -> int:
+    """Store the world of a seed, as far as it is not there yet; return how many locations are new.
+
+    ``report(done, total)`` is called after every transaction.
+    """
+    Setting.objects.update_or_create(name=SEED_SETTING, defaults={"value": str(seed)})
+    covers = _Coverage()
+    there = set(Merchant.objects.filter(ref__startswith="mer_demo").values_list("ref", flat=True))
+    waiting: list[Retailer] = []
+    passed = made = 0
+    for retailer in retailers(seed=seed, locations=locations):
+        if retailer.ref in there:
+            passed += len(retailer.shops)
+            continue
+        waiting.append(retailer)
+        shops = sum(len(one.shops) for one in waiting)
+        if shops >= LOCATIONS_A_TRANSACTION:
+            made += _store(waiting, covers)
+            waiting = []
+            report(passed + made, locations)
+    made += _store(waiting, covers)
+    report(passed + made, locations)
+    return made
+
+
+class _Coverage:
+    """Who covers what, looked up once."""
+
+    def __init__(self) -> None:
+        self.wallets = {wallet.code: wallet for wallet in Wallet.objects.all()}
+        self.by_country = {
+            country: enrolment.covering(country=country, currency=currency)
+            for country, (_name, currency, _zone) in COUNTRIES.items()
+        }
+
+
+@transaction.atomic
+def _store(batch: list[Retailer], covers: _Coverage) -> int:
+    merchants = Merchant.objects.bulk_create(
+        Merchant(
+            ref=one.ref, legal_name=one.legal_name, country=one.country, legal_form="limited",
+            company_number=one.company_number, vat_number=one.vat_number, iban=one.iban,
+            mcc=one.mcc, acquirer=covers.wallets[one.acquirer], created_at=one.since,
+        )
+        for one in batch
+    )  # fmt: skip
+    locations = Location.objects.bulk_create(
+        Location(
+            code=location_code(shop.number), merchant=merchant, name=shop.name,
+            street=shop.street, postcode=shop.postcode, city=shop.city, country=one.country,
+            currency=COUNTRIES[one.country][1], mcc=one.mcc, state=Location.State.ACCEPTING,
+            created_at=one.since,
+        )
+        for one, merchant in zip(batch, merchants, strict=True)
+        for shop in one.shops
+    )  # fmt: skip
+    Enrolment.objects.bulk_create(
+        row
+        for location in locations
+        for row in enrolment.drafts(
+            location, wallets=covers.by_country[location.country], now=location.created_at
+        )
+    )
+    numbers = [shop.number for one in batch for shop in one.shops]
+    Sticker.objects.bulk_create(
+        stickers.draft(location, code=sticker_code(number), now=location.created_at)
+        for number, location in zip(numbers, locations, strict=True)
+    )
+    return len(locations)
