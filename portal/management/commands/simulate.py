@@ -1,0 +1,83 @@
+"""``manage.py simulate``: payments of some days, and the files the wallets send about them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from portal.demo import faults as faults_room
+from portal.demo import nights, world
+from wallets import partners
+from wallets.models import Wallet
+
+SMALL_WORLD = 200
+
+
+class Command(BaseCommand):
+    help = (
+        "Write payments of some business days into the ledger, and for every feed the files its "
+        "schedule calls for, with planted faults, into DIR/<wallet>/ beside DIR/truth.json."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        add_night_arguments(parser)
+        parser.add_argument(
+            "--until", type=iso_date, default=nights.UNTIL, metavar="DATE",
+            help="the last business date (%(default)s)",
+        )  # fmt: skip
+        parser.add_argument("--to", type=Path, metavar="DIR", help="where the files go")
+        parser.add_argument(
+            "--list-faults", action="store_true", help="print docs/faults.md and do nothing else"
+        )
+
+    def handle(self, **options: Any) -> None:
+        if options["list_faults"]:
+            self.stdout.write(faults_room.page(), ending="")
+            return
+        if options["to"] is None:
+            raise CommandError("Say where the files shall go: --to DIR.")
+        if not Wallet.objects.exists():
+            partners.set_up()
+        if not world.is_there():
+            world.build(seed=options["seed"], locations=SMALL_WORLD)
+        try:
+            truth = nights.simulate(
+                days=options["days"], seed=options["seed"], until=options["until"],
+                volume=options["volume"], plan=plan(**options), to=options["to"],
+            )  # fmt: skip
+        except (nights.CannotSimulate, faults_room.BadPlan) as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{len(truth['deliveries'])} deliveries in {options['to']}")
+
+
+def add_night_arguments(parser: ArgumentParser) -> None:
+    """Add the options that say what is simulated; ``demo`` has them too."""
+    parser.add_argument("--days", type=int, default=3, metavar="N", help="business days (3)")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="S", help="same seed, same bytes (1)"
+    )
+    parser.add_argument(
+        "--volume", type=int, default=nights.VOLUME, metavar="PAYMENTS_A_DAY",
+        help="payments a day over all wallets (%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--faults", default="default", metavar="default|none|FILE",
+        help="which faults to plant; docs/faults.md describes the JSON file",
+    )  # fmt: skip
+
+
+def plan(*, faults: str, seed: int, **_: Any) -> faults_room.Plan | None:
+    """Return the plan that --faults names; None is the default one. Raises BadPlan."""
+    if faults == "default":
+        return None
+    if faults == "none":
+        return faults_room.none(seed=seed)
+    return faults_room.from_file(Path(faults), seed=seed, layouts=nights.layouts())
+
+
+def iso_date(text: str) -> date:
+    return date.fromisoformat(text)
