@@ -28,8 +28,18 @@ QUIET_ZONE = 4
 Matrix = tuple[tuple[bool, ...], ...]
 
 
+def _(text: str) -> str:
+    """Mark a text for translation; it is translated where it is shown."""
+    return text
+
+
 class Mistyped(ValueError):
-    """A code that no sticker can carry: a character is wrong, missing or swapped."""
+    """A code that no sticker can carry; the message names what is wrong with it."""
+
+    def __init__(self, template: str, **params: str) -> None:
+        super().__init__(template % params)
+        self.template = template
+        self.params = params
 
 
 class NotOurs(ValueError):
@@ -85,9 +95,12 @@ def read(typed: str) -> str:
     code = normalise(typed)
     strange = sorted({mark for mark in code if mark not in ALPHABET})
     if strange:
-        raise Mistyped(f"A code has no {', '.join(strange)[:40]}.")
+        raise Mistyped(
+            _("No code has %(marks)s in it: codes are made of 2 to 9 and letters without I, L, U."),
+            marks=", ".join(strange)[:40],
+        )
     if not is_whole(code):
-        raise Mistyped("A character of this code is wrong, missing or swapped.")
+        raise Mistyped(_("A character of this code is wrong, missing or swapped with another."))
     return code
 
 

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from merchants import qr
 from merchants.models import Enrolment, Location, Merchant, Sticker
 from payments import acceptance, reconciliation, settlement
 from payments.models import LedgerEntry, Payment, Refund, SettlementFile
@@ -59,7 +60,7 @@ def location(of: Merchant | None = None, *, enrolled: bool = True, **fields: Any
 def sticker(at: Location | None = None, **fields: Any) -> Sticker:
     at = at or location()
     number = next(_numbers)
-    code = fields.pop("code", f"TEST{number:06d}")
+    code = fields.pop("code", None) or qr.code_of(number)
     return Sticker.objects.create(
         code=code, location=at, payload=f"https://q.example/q/{code}", issued_at=NOON, **fields
     )

@@ -31,9 +31,11 @@ class RequestIdMiddleware:
         request.META["REQUEST_ID"] = request_id
         response = self.get_response(request)
         response["X-Request-Id"] = request_id
+        if response.has_header("Cache-Control"):
+            return response  # a public page says so itself, and never looks at a session
         if getattr(request, "user", None) is not None and request.user.is_authenticated:
             # A signed-in page must not be shown from a cache after signing out.
-            response.setdefault("Cache-Control", "no-store")
+            response["Cache-Control"] = "no-store"
         return response
 
 
