@@ -91,8 +91,10 @@ def sweep(feed: Feed, *, claim: leases.Claim) -> None:
         _delete(Link.objects.filter(run=dead), claim)
         _delete(Break.objects.filter(run=dead), claim)
         _turn(Link.objects.filter(reversed_by=dead), None, claim)
-        for path in (dead.csv_path, dead.slice_path):
-            (Path(settings.VAR_DIR) / path).unlink(missing_ok=True)
+        for name in (dead.csv_path, dead.slice_path):
+            path = Path(settings.VAR_DIR) / name
+            for left in (path, *path.parent.glob(f".{path.name}.*.part")):
+                left.unlink(missing_ok=True)
         with transaction.atomic():
             claim.hold()
             dead.file.batches.all().delete()
