@@ -385,8 +385,8 @@ class Worker:
     """A ``celery -A portal worker`` process on the tests' database and broker."""
 
     def __init__(self, folder: Path) -> None:
-        self.var = folder / "var"
-        self.var.mkdir(exist_ok=True)
+        self.var = folder / "worker-var"
+        self.var.mkdir()
         self._folder = folder
         self._started = 0
         self.program: Program | None = None
@@ -454,6 +454,8 @@ def worker(_worker_process: Worker, transactional_db: None, settings: Any) -> It
     Use it in tests marked ``services``; the rows are really committed. A test may
     ``worker.kill()`` it and ``worker.start()`` another.
     """
+    shutil.rmtree(_worker_process.var)
+    _worker_process.var.mkdir()
     _worker_process.start()
     settings.VAR_DIR = _worker_process.var
     settings.FILES_DIR = _worker_process.var / "files"
