@@ -7,6 +7,7 @@ here once and stored, never recomputed.
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -163,8 +164,20 @@ def check_amount(minor: int, currency: str) -> None:
         raise CannotAccept("amount_out_of_range", "The amount must be positive minor units.")
 
 
+_has_control_characters = re.compile(r"[\x00-\x1f\x7f]").search
+
+
+def check_refs(wallet_ref: str, merchant_ref: str) -> None:
+    """Refuse references that could not stand in a CSV, a packed ledger or a page."""
+    if not wallet_ref or len(wallet_ref) > 64 or len(merchant_ref) > 64:
+        raise CannotAccept("reference_length", "References have 1 to 64 characters.")
+    if _has_control_characters(wallet_ref) or _has_control_characters(merchant_ref):
+        raise CannotAccept("reference_characters", "References have no control characters.")
+
+
 def _draft_payment(rules: Rules, asked: PaymentRequest) -> Payment:
     """Apply the rules to a request; return the payment to be stored, or raise CannotAccept."""
+    check_refs(asked.wallet_ref, asked.merchant_ref)
     check_amount(asked.price_minor, asked.currency)
     if not 0 <= asked.tip_minor <= asked.price_minor:
         raise CannotAccept("tip_out_of_range", "The tip is part of the amount.")
@@ -315,6 +328,7 @@ def _draft_refund(
 def _refund_rows(
     rules: Rules, payment: Payment, asked: RefundRequest, store_ref: str, country: str
 ) -> tuple[Refund, LedgerEntry]:
+    check_refs(asked.wallet_ref, asked.merchant_ref)
     route = rules.route(country, payment.currency)
     settled = asked.price_minor
     if payment.fx_rate:

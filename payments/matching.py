@@ -166,7 +166,8 @@ def _answer(
     for place, key, packed in questions:
         line = chunk[place]
         elsewhere = found.get(key)
-        if key in strange or ledger.entries.get(key) == "":
+        # With an entry in hand the line came before any that used it up.
+        if not packed and (key in strange or ledger.entries.get(key) == ""):
             result = Result(DUPLICATE, line, "", "", "Settled by an earlier line.")
         elif elsewhere and elsewhere.settled_in:
             result = Result(DUPLICATE, line, "", "", f"Settled before: {elsewhere.settled_in}.")
