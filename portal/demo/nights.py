@@ -33,7 +33,7 @@ from portal.demo import faults, world
 from portal.demo.faults import Plan
 from portal.models import DemoPartner
 from wallets import formats
-from wallets.formats.statement import REFUND, SALE, Batch, Line, Sheet
+from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Batch, Line, Sheet
 from wallets.models import COUNTRIES, Feed, Wallet
 
 UNTIL = date(2026, 10, 15)
@@ -48,6 +48,15 @@ OTHER_SHARE = 6
 HOME_PERCENT = 65
 REFUND_PERCENT = 3
 KEPT_FOR_LATER = 12
+
+OTHER_MOVEMENTS = {"scheme", "momo_csv", "pagaqui_fixed"}
+"""The layouts that have rows for movements which are no payments, such as a fixed fee."""
+
+_UNWRITABLE = {
+    "alipay_settlement": "|", "mobilepay_csv": "", "momo_csv": ';"', "scheme": "|",
+}  # fmt: skip
+"""Characters that a layout has no way to write into a text."""
+
 STRANGE_NUMBERS = 9_000_000
 NO_LOCATIONS = 900_000
 """Payments and locations of the demo have lower running numbers than these."""
@@ -238,6 +247,8 @@ class _Simulation:
         entries = list(self._entries(feed, first, last, partner.held))
         entries.sort(key=lambda one: (one.occurred_at, one.wallet, one.kind, one.ref))
         night.rows = [Row(_line(feed, one), "matched", one.pk) for one in entries]
+        if night.rows and feed.format in OTHER_MOVEMENTS:
+            night.rows.append(Row(_service_fee(night), "not_a_payment"))
         return night
 
     def _entries(self, feed: Feed, first: date, last: date, held: list[int]) -> Iterator[Entry]:
@@ -379,9 +390,27 @@ def _line(feed: Feed, entry: Entry) -> Line:
         no=0, batch=0, wallet=entry.wallet, kind=entry.kind, ref=entry.ref, store=entry.store,
         currency=entry.currency, gross=str(entry.gross), settled_currency=entry.settled_currency,
         settled_gross=str(entry.settled), fee=str(entry.fee), net=str(entry.settled - entry.fee),
-        rate=entry.rate, merchant_ref=entry.merchant_ref,
+        rate=entry.rate, merchant_ref=_written(entry.merchant_ref, feed.format),
         occurred_at=local.replace(microsecond=0).isoformat(),
         original_ref=entry.original_ref if entry.kind == REFUND else "",
+    )  # fmt: skip
+
+
+def _written(text: str, layout: str) -> str:
+    """Return a shop's reference as a partner's layout can write it, ? for what it cannot."""
+    encoding = getattr(formats.get(layout), "ENCODING", "utf-8")
+    text = text.encode(encoding, "replace").decode(encoding)
+    return "".join("?" if mark in _UNWRITABLE.get(layout, "") else mark for mark in text)
+
+
+def _service_fee(night: Night) -> Line:
+    """Return the row of a fixed fee for the file itself, which is no payment."""
+    last = night.rows[-1].line
+    minor = {"EUR": "-150", "ISK": "-220"}.get(last.settled_currency, "-1600")
+    return last._replace(
+        kind=NOT_A_PAYMENT, ref=f"FEE{night.number:08d}", currency=last.settled_currency,
+        gross=minor, settled_gross=minor, fee="0", net=minor, rate="", merchant_ref="",
+        original_ref="",
     )  # fmt: skip
 
 
@@ -394,7 +423,7 @@ def _sheet(night: Night, *, misstate: int) -> Sheet:
     for key in sorted(set(keys)):
         parts = dict(zip(by, key, strict=True))
         wallet = parts.get("wallet", night.feed.wallet.code)
-        currency = parts.get("currency") or _only_currency(night)
+        currency = parts.get("currency") or parts.get("settled_currency") or _only_currency(night)
         ref = layout.batch_ref(
             number=night.number, day=night.last, store=parts.get("store", ""), wallet=wallet,
             currency=currency,
@@ -413,7 +442,12 @@ def _sheet(night: Night, *, misstate: int) -> Sheet:
 
 
 def _batch_part(line: Line, part: str) -> str:
-    return {"store": line.store, "currency": line.settled_currency, "wallet": line.wallet}[part]
+    return {
+        "store": line.store,
+        "wallet": line.wallet,
+        "currency": line.settled_currency,
+        "settled_currency": line.settled_currency,
+    }[part]
 
 
 def _only_currency(night: Night) -> str:
@@ -463,7 +497,9 @@ class _Planter:
         self.night, self.counts, self.rng = night, counts, rng
         self.planted: list[str] = []
         self.touched: set[int] = set(late)
-        self.free = [n for n, row in enumerate(night.rows) if row.entry_id not in late]
+        self.free = [
+            n for n, row in enumerate(night.rows) if row.entry_id and row.entry_id not in late
+        ]
         rng.shuffle(self.free)
         self.settled = settled
         self.added: list[Row] = []

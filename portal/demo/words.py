@@ -118,7 +118,8 @@ WORDS = {
     ),
     "PT": Words(
         ("Alecrim", "Maresia", "Sobreiro", "Andorinha", "Giesta", "Nortada", "Figueira",
-         "Rosmaninho", "Gaivota", "Limoeiro", "Urze", "Amendoeira", "Cortiça", "Orvalho", "Medronho", "Salina"),
+         "Rosmaninho", "Gaivota", "Limoeiro", "Urze", "Amendoeira", "Cortiça", "Orvalho",
+         "Medronho", "Salina"),
         (" do Cais", " Novo", " da Praça", " da Ribeira", " do Monte", " do Largo", " Azul"),
         (("Padaria", "5462"), ("Café", "5812"), ("Mercearia", "5411"), ("Flores", "5992"),
          ("Livraria", "5942"), ("Desporto", "5941"), ("Tasca", "5812"), ("Moda", "5651")),
