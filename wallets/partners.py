@@ -115,14 +115,21 @@ def set_up(partners: tuple[Partner, ...] = PARTNERS, *, places: Path | None = No
 
 def _cover(partner: Partner, wallets: dict[str, Wallet]) -> None:
     own = wallets[partner.code]
+    covered = []
     for country, (_name, currency, _zone) in COUNTRIES.items():
         if country in partner.not_in:
             continue
         abroad = country != partner.home_country and partner.abroad_through
-        WalletCountry.objects.update_or_create(
-            wallet=own, country=country, currency=currency,
-            defaults={"settled_by": wallets[partner.abroad_through] if abroad else own},
+        covered.append(
+            WalletCountry(
+                wallet=own, country=country, currency=currency,
+                settled_by=wallets[partner.abroad_through] if abroad else own,
+            )
         )  # fmt: skip
+    WalletCountry.objects.bulk_create(
+        covered, update_conflicts=True, unique_fields=["wallet", "country", "currency"],
+        update_fields=["settled_by"],
+    )  # fmt: skip
 
 
 def _charge(partner: Partner, wallet: Wallet) -> None:
@@ -131,14 +138,17 @@ def _charge(partner: Partner, wallet: Wallet) -> None:
         kinds["hub"] = partner.hub_bps
     if partner.acquires:
         kinds["msc"] = partner.msc_bps
-    for kind, bps in kinds.items():
-        for currency in sorted({currency for _name, currency, _zone in COUNTRIES.values()}):
-            Tariff.objects.update_or_create(
-                wallet=wallet, kind=kind, currency=currency, valid_from=VALID_FROM,
-                defaults={
-                    "bps": bps,
-                    "fixed_minor": partner.fixed_minor if kind == "interchange" else 0,
-                    "vat_bps": partner.vat_bps,
-                    "returned_on_refund": partner.returned_on_refund,
-                },
-            )  # fmt: skip
+    currencies = sorted({currency for _name, currency, _zone in COUNTRIES.values()})
+    Tariff.objects.bulk_create(
+        [
+            Tariff(
+                wallet=wallet, kind=kind, currency=currency, valid_from=VALID_FROM, bps=bps,
+                fixed_minor=partner.fixed_minor if kind == "interchange" else 0,
+                vat_bps=partner.vat_bps, returned_on_refund=partner.returned_on_refund,
+            )
+            for kind, bps in kinds.items()
+            for currency in currencies
+        ],
+        update_conflicts=True, unique_fields=["wallet", "kind", "currency", "valid_from"],
+        update_fields=["bps", "fixed_minor", "vat_bps", "returned_on_refund"],
+    )  # fmt: skip
