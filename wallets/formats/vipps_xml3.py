@@ -44,11 +44,18 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from portal.core.money import exponent, from_minor
+from portal.core.money import from_minor
 from wallets.formats import columns
 from wallets.formats.columns import Amounts, BadValue, CannotWrite, Reading, Tally
 from wallets.formats.statement import (
-    NOT_A_PAYMENT, REFUND, SALE, Batch, Line, Sheet, Statement, Unreadable, refuse,
+    NOT_A_PAYMENT,
+    REFUND,
+    SALE,
+    Batch,
+    Line,
+    Sheet,
+    Statement,
+    refuse,
 )  # fmt: skip
 
 NAMESPACE = "http://vipps.no/xmlschema/SettlementReport-3.0.xsd"
@@ -257,7 +264,8 @@ class _Reader:
         self, text: str, cut: int, pattern: re.Pattern[str], line: int
     ) -> tuple[list[str], int]:
         out: list[str] = []
-        position, rows = 0, None
+        position = 0
+        rows: list[_Row] | None = None
         breaks = 0
         for found in pattern.finditer(text, 0, cut):
             start = found.start()
@@ -308,7 +316,7 @@ class _Reader:
         if settlement.tag != _SETTLEMENT or unit is None or unit.tag != _UNIT:
             raise refuse(
                 "not_this_layout", element.sourceline or 0,
-                "A TransactionInfo stands outside SettlementDetailsInfo/PaymentsInfo/SettlementInfo.",
+                "A TransactionInfo stands outside a SettlementInfo of a SettlementDetailsInfo.",
             )  # fmt: skip
         try:
             store = columns.id_of(_child(unit, "SerialNumber"), "SerialNumber")
@@ -350,7 +358,7 @@ class _Reader:
                 name = etree.QName(child).localname
                 said[name] = ((child.text or "").strip(), child.sourceline or 0)
         line_no = said.get("NumOfTransactions", ("", element.sourceline or 0))[1]
-        errors = self.reading.errors
+        errors = len(self.statement.problems)
         try:
             batch.declared_count = _count(said.get("NumOfTransactions", ("", 0))[0])
             declared = {
@@ -380,7 +388,7 @@ class _Reader:
                         f"{batch.currency}, but they are {from_minor(found, batch.currency)}. "
                         "Ask the partner for a corrected file.",
                     )  # fmt: skip
-        if self.reading.errors == errors:
+        if len(self.statement.problems) == errors:
             self.statement.others += 1
         element.clear(keep_tail=True)
         while (before := element.getprevious()) is not None and before.tag == _SETTLEMENT:
@@ -436,7 +444,7 @@ class _Reader:
                     columns.id_of(ref, "TransactionID")
                     order = columns.text_of(order, "OrderID")
             except BadValue as error:
-                self.reading.error(error.code, last_no, str(error))
+                self.reading.bad_row(error, last_no)
                 continue
             tally.count += 1
             tally.gross += gross_minor
