@@ -14,6 +14,12 @@ from importlib import import_module
 from types import ModuleType
 
 LAYOUTS = {
+    "alipay_settlement": "wallets.formats.alipay_settlement",
+    "epassi_xlsx": "wallets.formats.epassi_xlsx",
+    "mobilepay_csv": "wallets.formats.mobilepay_csv",
+    "momo_csv": "wallets.formats.momo_csv",
+    "pagaqui_fixed": "wallets.formats.pagaqui_fixed",
+    "scheme": "wallets.formats.scheme",
     "vipps_xml3": "wallets.formats.vipps_xml3",
 }
 

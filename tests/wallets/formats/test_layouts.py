@@ -20,7 +20,6 @@ WALLETS = {
     "momo_csv": ("momo", "Europe/Madrid", "+02:00"),
     "pagaqui_fixed": ("pagaqui", "Europe/Lisbon", "+01:00"),
 }
-NO_ISK = ()
 DECLARES = set(WALLETS) - {"alipay_settlement"}
 EMPTY_ALLOWED = set(WALLETS) - {"vipps_xml3"}
 LAYOUTS = sorted(formats.LAYOUTS)
@@ -127,6 +126,8 @@ def test_a_cut_file_is_never_read(layout: str, written: Path) -> None:
     cuts = {1, 3, content // 4, content // 3, content // 2, content - 400, content - 80}
     cuts |= {content - n for n in range(1, 40)}
     for cut in sorted(cuts):
+        if layout == "alipay_settlement" and whole[cut - 1 : cut] == b"\n":
+            continue  # no total: a row lost at a line's end cannot show
         written.write_bytes(whole[:cut])
         assert samples.errors(layout, written, options_of(layout)), f"readable when cut at {cut}"
 
