@@ -26,7 +26,7 @@ def replay(run: Run, *, to: Path) -> str:
     kept = settlement.stored(file)
     if _hash(kept) != file.sha256:
         raise NotTheSame(f"The stored bytes of {file.name} are not those that were received.")
-    statement = settlement.open_statement(file.feed, kept)
+    statement = settlement.open_statement(file.feed, kept, name=file.name)
     ledger = KeptLedger(Path(settings.VAR_DIR) / run.slice_path)
     writer = exports.Writer(to.with_name(to.name + ".replay"), feed=file.feed, statement=statement)
     try:

@@ -131,10 +131,14 @@ def receive(*, feed: Feed, name: str, path: Path, now: datetime) -> Delivery:
     return delivery
 
 
-def open_statement(feed: Feed, path: Path) -> Statement:
-    """Begin to read a file in its feed's layout; raise Refused when it is not in it."""
+def open_statement(feed: Feed, path: Path, *, name: str = "") -> Statement:
+    """Begin to read a file in its feed's layout; raise Refused when it is not in it.
+
+    ``name`` is what the partner called it, where the path does not: some layouts say their
+    day nowhere else.
+    """
     try:
-        return formats.get(feed.format).read(path, options(feed))
+        return formats.get(feed.format).read(path, {**options(feed), "name": name or path.name})
     except Unreadable as error:
         raise Refused(error.problem) from None
 
