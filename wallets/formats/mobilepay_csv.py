@@ -30,7 +30,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wallets.formats import columns
-from wallets.formats.columns import BadValue, CannotWrite, Column, Money, Reading, TextFile, Times
+from wallets.formats.columns import BadValue, Column, Money, Reading, TextFile, Times
 from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line, Sheet, Statement, refuse
 
 BATCH_BY = ("currency",)
@@ -333,8 +333,6 @@ def _row(sheet: Sheet, line: Line, kind: str, minor: int) -> str:
     currency = columns.one_currency(line)
     batch = sheet.batches[line.batch]
     instant = columns.in_zone(line, _UTC)
-    if line.original_ref:
-        raise CannotWrite(f"{line.ref}: this layout does not say what a refund is of.")
     return _cells({
         "Type": kind, "Amount": columns.short_text(minor, currency, ","), "Currency": currency,
         "Timestamp": instant.strftime("%Y-%m-%d %H:%M:%SZ") if instant else "",
