@@ -107,17 +107,23 @@ def settlement_file(
     folder: Path, lines: list[Line], *, feed: str = "vipps", day: date = DAY,
     name: str = "", number: int = 2_000_001, **sheet: Any,
 ) -> Path:  # fmt: skip
-    """Write lines as a partner's file of a business day; one batch a store and currency."""
+    """Write lines as a partner's file of a business day, in the batches its layout makes."""
     of = Feed.objects.select_related("wallet").get(code=feed)
-    batches: dict[tuple[str, str], Batch] = {}
+    layout = formats.get(of.format)
+    batches: dict[tuple[str, ...], Batch] = {}
+    places: dict[tuple[str, ...], int] = {}
     placed = []
     for one in lines:
-        key = (one.store, one.currency)
-        batches.setdefault(key, Batch(f"{one.store}-{number}", of.wallet.code, one.currency))
-        placed.append(one._replace(batch=list(batches).index(key)))
+        key = tuple(getattr(one, name) for name in layout.BATCH_BY)
+        if key not in batches:
+            batches[key] = Batch(
+                f"{'-'.join(key[:-1] or key)}-{number}", one.wallet, one.settled_currency
+            )
+            places[key] = len(places)
+        placed.append(one._replace(batch=places[key]))
     placed.sort(key=lambda one: one.batch)
     path = folder / (name or f"{feed}-{day.isoformat()}.{of.pattern.rpartition('.')[2]}")
-    formats.get(of.format).write(
+    layout.write(
         path,
         Sheet(
             wallet=of.wallet.code, number=number, period_from=day, period_to=day,
