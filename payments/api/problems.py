@@ -53,6 +53,8 @@ CODES: dict[str, tuple[int, Any]] = {
     "currency_not_covered": (422, _("Your agreement does not cover this currency here")),
     "amount_out_of_range": (422, _("The amount is out of range")),
     "tip_out_of_range": (422, _("The tip is out of range")),
+    "reference_length": (422, _("A reference is empty or too long")),
+    "reference_characters": (422, _("A reference has control characters")),
     "rate_missing": (422, _("The exchange rate is missing")),
     "payment_already_reported": (409, _("You have reported this payment before")),
     "refund_already_reported": (409, _("You have reported this refund before")),
