@@ -259,8 +259,7 @@ def _mail(application: Application, what: str) -> None:
         "link": settings.SITE_URL + reverse("merchants:application", args=[application.ref]),
         "shop_link": settings.SITE_URL + reverse("merchants:home"),
     }
-    subject = render_to_string(f"merchants/mail/{what}_subject.txt", context)
-    subject = " ".join(subject.split())
+    subject = " ".join(render_to_string(f"merchants/mail/{what}_subject.txt", context).split())
     body = render_to_string(f"merchants/mail/{what}.txt", context)
     to = application.applicant.email
     transaction.on_commit(lambda: _send(subject, body, to), robust=True)
@@ -308,7 +307,7 @@ def _answers(application: Application, step: Step) -> list[tuple[str, str, str]]
     for name in step.fields:
         if name == "has_no_vat_number":
             continue
-        label = str(Application._meta.get_field(name).verbose_name)
+        label = str(getattr(Application._meta.get_field(name), "verbose_name", name))
         rows.append((name, label[:1].upper() + label[1:], answer_in_words(application, name)))
     return rows
 

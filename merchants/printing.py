@@ -290,19 +290,19 @@ def _draw_pdf(canvas: Canvas, drawn: list[Mark]) -> None:
         else:
             if mark.white:
                 canvas.setFillColorCMYK(0, 0, 0, 0)
-            for x, font, piece in mark.pieces():
+            for at, font, piece in mark.pieces():
                 canvas.setFont(font, mark.size * POINT)
-                canvas.drawString(x, -mark.y, piece)
+                canvas.drawString(at, -mark.y, piece)
 
 
 def _cut_marks(canvas: Canvas) -> None:
     canvas.setStrokeColorCMYK(0, 0, 0, 1)
     canvas.setLineWidth(0.25)
     across, down, tick = WIDTH / POINT, HEIGHT / POINT, 12
-    for y in (0, 2 * down):
-        canvas.line(across, y, across, y + (tick if y == 0 else -tick))
-    for x in (0, 2 * across):
-        canvas.line(x, down, x + (tick if x == 0 else -tick), down)
+    canvas.line(across, 0, across, tick)
+    canvas.line(across, 2 * down - tick, across, 2 * down)
+    canvas.line(0, down, tick, down)
+    canvas.line(2 * across - tick, down, 2 * across, down)
     canvas.line(across - tick / 2, down, across + tick / 2, down)
     canvas.line(across, down - tick / 2, across, down + tick / 2)
 
@@ -388,9 +388,9 @@ def png(face: Face, *, dpi: int = PNG_DPI) -> bytes:
                     fill=0,
                 )
         else:
-            for x, font, piece in mark.pieces():
+            for at, font, piece in mark.pieces():
                 pen.text(
-                    (x * scale, mark.y * scale), piece, fill=255 if mark.white else 0, anchor="ls",
+                    (at * scale, mark.y * scale), piece, fill=255 if mark.white else 0, anchor="ls",
                     font=_pixel_font(font, max(1, round(mark.size * POINT * scale))),
                 )  # fmt: skip
     out = io.BytesIO()

@@ -275,6 +275,21 @@ class AnotherShopForm(ShopFields):
         return str(self.cleaned_data.get("where") or "NO")
 
 
+class TillForm(forms.Form):
+    """The name of the till that one more sticker is for."""
+
+    till = PrintedText(
+        label=gettext_lazy("Another sticker, for the till"),
+        max_length=40,
+        required=False,
+        help_text=gettext_lazy("A name such as Bar or Till 2; it is printed on the sticker."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.use_required_attribute = False
+
+
 FORMS: dict[str, type[StepForm]] = {
     "country": CountryForm,
     "business": BusinessForm,

@@ -50,7 +50,8 @@ def application(request: AuthenticatedRequest, ref: str) -> HttpResponse:
     """The task list of a draft; where an application stands once it was sent in."""
     found = access.application_for(request.user, ref)
     if found.state != Application.State.DRAFT:
-        return render(request, "merchants/tracker.html", {"application": found})
+        zone = COUNTRIES[found.country][2]
+        return render(request, "merchants/tracker.html", {"application": found, "zone": zone})
     tasks = [
         {"step": step, "done": step.is_done(found), "open": step.is_open(found)}
         for step in onboarding.STEPS
@@ -63,6 +64,7 @@ def application(request: AuthenticatedRequest, ref: str) -> HttpResponse:
             "tasks": tasks,
             "done": sum(task["done"] for task in tasks),
             "complete": all(task["done"] for task in tasks),
+            "following": next(iter(onboarding.missing(found)), None),
         },
     )
 

@@ -11,12 +11,13 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from merchants import access, enrolment, locations, onboarding, printing, stickers
-from merchants.forms.application import AnotherShopForm
+from merchants import access, enrolment, onboarding, printing, stickers
+from merchants.forms.application import AnotherShopForm, TillForm
 from merchants.models import Application, Location, Sticker
 from merchants.refusals import Refused
 from portal.core import clock, paging
 from portal.core.http import AuthenticatedRequest
+from wallets.models import COUNTRIES
 
 SHOPS_ON_A_PAGE = 20
 PICTURES_ON_A_PAGE = 8
@@ -104,10 +105,23 @@ def add_shop(request: AuthenticatedRequest, ref: str) -> HttpResponse:
     return render(request, "merchants/add_shop.html", {"merchant": merchant, "form": form})
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def location(request: AuthenticatedRequest, code: str) -> HttpResponse:
-    """One shop: address, the wallets it takes, all stickers it ever had."""
-    found = access.location_for(request.user, code)
+    """One shop: address, wallets, all its stickers; POST issues one more, for a till."""
+    writes = request.method == "POST"
+    found = access.location_for(request.user, code, write=writes)
+    form = TillForm(request.POST or None)
+    if writes and form.is_valid():
+        try:
+            issued = stickers.issue(
+                found, till=form.cleaned_data["till"], by=request.user, now=clock.now()
+            )
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+            return redirect("merchants:location", code)
+        messages.success(request, _("A sticker is ready. Print it and hang it up."))
+        return redirect("merchants:sticker", issued.code)
     return render(
         request,
         "merchants/location.html",
@@ -117,6 +131,7 @@ def location(request: AuthenticatedRequest, code: str) -> HttpResponse:
             "not_offered": enrolment.not_offered(found),
             "stickers": found.stickers.order_by("-pk")[:200],
             "may_act": access.may_act(request.user, found.merchant),
+            "form": form,
         },
     )
 
@@ -132,6 +147,7 @@ def sticker(request: AuthenticatedRequest, code: str) -> HttpResponse:
             "sticker": found,
             "hangs": found.state in (Sticker.State.ISSUED, Sticker.State.PRINTED),
             "may_act": access.may_act(request.user, found.location.merchant),
+            "zone": COUNTRIES[found.location.country][2],
         },
     )
 
