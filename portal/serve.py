@@ -26,7 +26,7 @@ STOP_SECONDS = 10
 WEB_THREADS = 8
 
 
-class _Worker(WorkController):  # type: ignore[misc]
+class _Worker(WorkController):
     def on_consumer_ready(self, consumer: Any) -> None:
         signals.worker_ready.send(sender=consumer)
 
@@ -43,9 +43,7 @@ class Embedded:
         state.should_terminate = None
         # The scheduler in memory: a tick a minute needs no file to remember it by. It looks
         # up every second, so that it can be stopped.
-        self._beat = beat.Service(
-            app=celery_app, max_interval=1, scheduler_cls="celery.beat.Scheduler"
-        )
+        self._beat = beat.Service(app=celery_app, max_interval=1, scheduler_cls=beat.Scheduler)
         for name, run in (("worker", self._work), ("beat", self._beat.start)):
             thread = threading.Thread(target=run, name=name, daemon=True)
             thread.start()
@@ -62,7 +60,7 @@ class Embedded:
     def stop(self) -> None:
         """Let the task at hand finish, for some seconds, and stop both threads."""
         signals.worker_shutting_down.send(sender="embedded", sig="TERM", how="Warm", exitcode=0)
-        state.should_stop = 0
+        setattr(state, "should_stop", 0)  # noqa: B010  (its type is told by its first value)
         if self._beat is not None:
             self._beat.stop()
         for thread in self._threads:
@@ -81,7 +79,7 @@ def _stop_embedded(_server: Any, _worker: Any) -> None:
     _embedded.stop()
 
 
-class Server(BaseApplication):  # type: ignore[misc]
+class Server(BaseApplication):
     """gunicorn with this project's application and the embedded worker's hooks."""
 
     def __init__(self, *, bind: str, processes: int, threads: int = WEB_THREADS) -> None:

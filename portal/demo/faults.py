@@ -56,7 +56,9 @@ FILE_FAULTS = {
 FAULTS = {**LINE_FAULTS, **FILE_FAULTS}
 
 # Why a layout cannot show a fault; what is not listed, it can.
-CANNOT: dict[str, dict[str, str]] = {}
+CANNOT: dict[str, dict[str, str]] = {
+    "alipay_settlement": {LYING_TOTAL: "the file declares no total"},
+}
 
 
 class BadPlan(ValueError):

@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from hashlib import sha256
-from itertools import accumulate
+from itertools import accumulate, islice
 from pathlib import Path
 from random import Random
 from types import ModuleType
@@ -49,11 +49,17 @@ HOME_PERCENT = 65
 REFUND_PERCENT = 3
 KEPT_FOR_LATER = 12
 
-OTHER_MOVEMENTS = {"scheme", "momo_csv", "pagaqui_fixed"}
+OTHER_MOVEMENTS = {"scheme", "epassi_xlsx", "mobilepay_csv", "momo_csv", "pagaqui_fixed"}
 """The layouts that have rows for movements which are no payments, such as a fixed fee."""
 
+ONE_DAY = {"alipay_settlement"}
+"""The layouts whose file is about one day, so that older payments are late in it."""
+
+NO_ORIGINAL = {"mobilepay_csv"}
+"""The layouts that do not say which payment a refund is of."""
+
 _UNWRITABLE = {
-    "alipay_settlement": "|", "mobilepay_csv": "", "momo_csv": ';"', "scheme": "|",
+    "alipay_settlement": "|", "mobilepay_csv": ';"', "momo_csv": ';"', "scheme": "|",
 }  # fmt: skip
 """Characters that a layout has no way to write into a text."""
 
@@ -142,16 +148,20 @@ def simulate(
     plan: Plan | None = None,
     to: Path,
     report: Report = lambda done, total, message: None,
+    resume: bool = False,
 ) -> dict[str, Any]:
     """Simulate business days up to ``until``; return the truth about the files written.
 
     Files go to ``<to>/<wallet code>/``. ``<to>/truth.json`` is extended by what is
     returned. ``plan`` None plants the default faults. A further call goes on where the
-    last one stopped. Raises CannotSimulate.
+    last one stopped; days that were simulated before are refused, unless ``resume`` says
+    that a call was interrupted: then only what it left undone is done.
+    ``report(done, total, message)`` is called between the steps. Raises CannotSimulate.
     """
     return _Simulation(
-        days=days, seed=seed, until=until, volume=volume, plan=plan, to=to, report=report
-    ).run()
+        days=days, seed=seed, until=until, volume=volume, plan=plan, to=to, report=report,
+        resume=resume,
+    ).run()  # fmt: skip
 
 
 def layouts() -> dict[str, str]:
@@ -178,13 +188,13 @@ def closed_through() -> date | None:
 class _Simulation:
     def __init__(
         self, *, days: int, seed: int, until: date, volume: int, plan: Plan | None, to: Path,
-        report: Report,
+        report: Report, resume: bool,
     ) -> None:  # fmt: skip
         if days < 1 or volume < 0:
             raise CannotSimulate(_("Simulate at least one day, and no negative volume."))
         self.first, self.last = until - timedelta(days=days - 1), until
         before = closed_through()
-        if before is not None and before >= self.first:
+        if before is not None and before >= self.first and not resume:
             raise CannotSimulate(
                 _("The days up to %(day)s have been simulated before: go on after them, or "
                   "begin with an empty database.") % {"day": before}
@@ -198,15 +208,29 @@ class _Simulation:
         self.codes = {wallet.pk: wallet.code for wallet in Wallet.objects.all()}
         self.follow_ups: dict[int, list[tuple[Night, int]]] = defaultdict(list)
         self.deliveries: list[dict[str, Any]] = []
+        self.resume = resume
 
     def run(self) -> dict[str, Any]:
-        crowd = _Crowd(self.seed, self.wallets)
-        total = (self.last - self.first).days + 1
-        for done, day in enumerate(calendars.days(self.first, self.last)):
-            self.report(done, total, _("Payments of %(day)s") % {"day": day})
-            crowd.pay(day, self.volume)
+        crowd = _Crowd(self.seed, self.wallets, resume=self.resume)
+        days = list(calendars.days(self.first, self.last))
+        total = len(days) * (len(self.wallets) + len(self.feeds))
+        done = 0
+        for day in days:
+            for wallet, count in crowd.shares(self.volume):
+                self.report(
+                    done,
+                    total,
+                    _("Payments of %(day)s: %(who)s") % {"day": day, "who": wallet.name},
+                )
+                crowd.pay(wallet, day, count=count)
+                done += 1
             for feed in self.feeds:
+                self.report(
+                    done, total,
+                    _("Files about %(day)s: %(who)s") % {"day": day, "who": feed.wallet.name},
+                )  # fmt: skip
                 self._close(feed, day)
+                done += 1
         truth = {"deliveries": self.deliveries}
         _extend_truth(self.to / "truth.json", truth)
         self.report(total, total, "")
@@ -217,6 +241,8 @@ class _Simulation:
     def _close(self, feed: Feed, day: date) -> None:
         """Close a feed's business day: write what is due the day after."""
         partner, _created = DemoPartner.objects.get_or_create(feed=feed)
+        if partner.closed_through is not None and partner.closed_through >= day:
+            return
         due = day + calendars.DAY
         for night, version in self.follow_ups.pop(feed.pk, []):
             self._deliver(night, arrival=due, version=version)
@@ -240,6 +266,10 @@ class _Simulation:
             first = min(first, partner.closed_through + calendars.DAY)
         if partner.carried_from is not None:
             first = min(first, partner.carried_from)
+        if feed.format in ONE_DAY and first < last:
+            older = self._entries(feed, first, last - calendars.DAY, [])
+            partner.held = [*partner.held, *sorted(entry.pk for entry in older)]
+            first = last
         night = Night(
             feed=feed, layout=formats.get(feed.format), number=partner.number + 1,
             first=first, last=last, due=due,
@@ -355,7 +385,7 @@ class _Simulation:
     def _deliver(self, night: Night, *, arrival: date, version: int, fault: str = "") -> None:
         feed = night.feed
         code = feed.wallet.code
-        name = f"{code}_{arrival:%Y%m%d}_{night.last:%Y%m%d}_v{version}{_suffix(feed)}"
+        name = _name(feed, arrival=arrival, day=night.last, version=version)
         folder = self.to / code
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
@@ -380,8 +410,14 @@ class _Simulation:
         )
 
 
-def _suffix(feed: Feed) -> str:
-    return "." + feed.pattern.rpartition(".")[2] if "." in feed.pattern else ""
+def _name(feed: Feed, *, arrival: date, day: date, version: int) -> str:
+    """Return a delivery's name: unique, and sorted in the order of arrival within its feed."""
+    about = f"{day:%Y%m%d}"
+    if feed.format in ONE_DAY:
+        # Alipay's file does not say its own day and contract; its name does.
+        about = f"{feed.options.get('partner_id', '0' * 16)}_settlement_{about}"
+    suffix = "." + feed.pattern.rpartition(".")[2] if "." in feed.pattern else ""
+    return f"{feed.wallet.code}_{arrival:%Y%m%d}_{about}_v{version}{suffix}"
 
 
 def _line(feed: Feed, entry: Entry) -> Line:
@@ -392,8 +428,12 @@ def _line(feed: Feed, entry: Entry) -> Line:
         settled_gross=str(entry.settled), fee=str(entry.fee), net=str(entry.settled - entry.fee),
         rate=entry.rate, merchant_ref=_written(entry.merchant_ref, feed.format),
         occurred_at=local.replace(microsecond=0).isoformat(),
-        original_ref=entry.original_ref if entry.kind == REFUND else "",
+        original_ref=_original(entry, feed.format),
     )  # fmt: skip
+
+
+def _original(entry: Entry, layout: str) -> str:
+    return entry.original_ref if entry.kind == REFUND and layout not in NO_ORIGINAL else ""
 
 
 def _written(text: str, layout: str) -> str:
@@ -406,10 +446,12 @@ def _written(text: str, layout: str) -> str:
 def _service_fee(night: Night) -> Line:
     """Return the row of a fixed fee for the file itself, which is no payment."""
     last = night.rows[-1].line
-    minor = {"EUR": "-150", "ISK": "-220"}.get(last.settled_currency, "-1600")
+    minor = {"EUR": 150, "ISK": 220}.get(last.settled_currency, 1_600)
+    # Pivo tells a fee as a fee; elsewhere it is money that goes the other way.
+    gross, fee = ("0", str(minor)) if night.feed.format == "mobilepay_csv" else (f"-{minor}", "0")
     return last._replace(
         kind=NOT_A_PAYMENT, ref=f"FEE{night.number:08d}", currency=last.settled_currency,
-        gross=minor, settled_gross=minor, fee="0", net=minor, rate="", merchant_ref="",
+        gross=gross, settled_gross=gross, fee=fee, net=f"-{minor}", rate="", merchant_ref="",
         original_ref="",
     )  # fmt: skip
 
@@ -620,7 +662,9 @@ class _Planter:
         refund = line._replace(
             kind=REFUND, ref=self._strange_ref(line), gross=str(gross),
             settled_gross=str(settled), fee="0", net=str(settled),
-            original_ref=self._strange_ref(line),
+            original_ref=(
+                "" if self.night.feed.format in NO_ORIGINAL else self._strange_ref(line)
+            ),
         )  # fmt: skip
         self.added.append(Row(refund, "refund_without_payment"))
         return True
@@ -682,8 +726,8 @@ class _Sale:
 class _Crowd:
     """Everybody who pays: the same people every time for the same seed and day."""
 
-    def __init__(self, seed: int, wallets: list[Wallet]) -> None:
-        self.seed, self.wallets = seed, wallets
+    def __init__(self, seed: int, wallets: list[Wallet], *, resume: bool) -> None:
+        self.seed, self.wallets, self.resume = seed, wallets, resume
         stickers = dict(
             Sticker.objects.filter(state__in=["issued", "printed"])
             .order_by("-code")
@@ -711,14 +755,21 @@ class _Crowd:
                 found[shop.country].append(shop)
         return dict(sorted(found.items()))
 
-    def pay(self, day: date, volume: int) -> None:
-        """Let everybody pay on a day; ``volume`` payments over all wallets."""
-        shares = [SHARES.get(wallet.code, OTHER_SHARE) for wallet in self.wallets]
-        bounds = [volume * part // sum(shares) for part in accumulate(shares)]
-        for wallet, low, high in zip(self.wallets, [0, *bounds], bounds, strict=False):
-            acceptance.accept_many(
-                wallet=wallet, requests=self._requests(wallet, day, count=high - low)
-            )
+    def shares(self, volume: int) -> list[tuple[Wallet, int]]:
+        """Return how many of ``volume`` payments a day each wallet's users make."""
+        parts = [SHARES.get(wallet.code, OTHER_SHARE) for wallet in self.wallets]
+        bounds = [0, *(volume * part // sum(parts) for part in accumulate(parts))]
+        return [
+            (wallet, high - low)
+            for wallet, low, high in zip(self.wallets, bounds, bounds[1:], strict=False)
+        ]
+
+    def pay(self, wallet: Wallet, day: date, *, count: int) -> None:
+        """Let a wallet's users pay on a day."""
+        requests = self._requests(wallet, day, count=count)
+        acceptance.accept_many(
+            wallet=wallet, requests=_new_ones(wallet, requests) if self.resume else requests
+        )
 
     def _requests(
         self, wallet: Wallet, day: date, *, count: int
@@ -785,6 +836,24 @@ class _Crowd:
             local.astimezone(UTC), shop, minor + tip, tip, _merchant_ref(rng), refund_after,
             refund_percent,
         )  # fmt: skip
+
+
+def _new_ones(
+    wallet: Wallet, requests: Iterable[acceptance.PaymentRequest | acceptance.RefundRequest]
+) -> Iterator[acceptance.PaymentRequest | acceptance.RefundRequest]:
+    """Leave out what an interrupted call has stored already."""
+    stream = iter(requests)
+    while some := list(islice(stream, 500)):
+        refs = [one.wallet_ref for one in some]
+        known = set(
+            LedgerEntry.objects.filter(
+                wallet=wallet, kind__in=[SALE, REFUND], wallet_ref__in=refs
+            ).values_list("kind", "wallet_ref")
+        )
+        for one in some:
+            kind = SALE if isinstance(one, acceptance.PaymentRequest) else REFUND
+            if (kind, one.wallet_ref) not in known:
+                yield one
 
 
 def _price(rng: Random, shop: Shop) -> int:

@@ -16,11 +16,11 @@ from itertools import accumulate
 from pathlib import Path
 from random import Random
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from merchants import enrolment, qr, stickers
 from merchants.models import Enrolment, Location, Merchant, Sticker
-from portal.core.models import Setting
+from portal.core.models import Setting, User
 from portal.demo import numbers
 from portal.demo.words import WORDS
 from wallets.models import COUNTRIES, Wallet
@@ -92,12 +92,13 @@ class Retailer:
 
     @property
     def ref(self) -> str:
-        return f"mer_demo{self.number:06d}"
+        return merchant_ref(self.number)
 
 
 ONE_SHOP = 0
 CHAIN = 1
 CHAIN_SHOPS = 8
+NAMED_SHOPS = 1 + CHAIN_SHOPS
 _NAMED = {
     ONE_SHOP: ("Havrekroken Bakeri", "NO", "5462", 1, "Bergen"),
     CHAIN: ("Tuulikello Kahvilat", "FI", "5812", CHAIN_SHOPS, "Helsinki"),
@@ -185,6 +186,10 @@ def _retailer(seed: int, number: int, first_shop: int, *, at_most: int) -> Retai
     return retailer
 
 
+def merchant_ref(number: int) -> str:
+    return f"mer_demo{number:06d}"
+
+
 def location_code(number: int) -> str:
     return f"loc_demo{number:06d}"
 
@@ -198,10 +203,24 @@ def is_there() -> bool:
     return Merchant.objects.exists()
 
 
-def seed() -> int:
-    """Return the seed this world was made from (1 when people made it by hand)."""
+def is_ours() -> bool:
+    """Tell whether the database is new, empty or made by the demo."""
+    if Setting._meta.db_table not in connection.introspection.table_names():
+        return True
+    return Setting.objects.filter(name=SEED_SETTING).exists() or not (
+        User.objects.exists() or is_there()
+    )
+
+
+def size() -> int:
+    """Return how many locations there are."""
+    return Location.objects.count()
+
+
+def seed(*, default: int = 1) -> int:
+    """Return the seed this world was made from, or the default when it has none yet."""
     kept = Setting.objects.filter(name=SEED_SETTING).values_list("value", flat=True).first()
-    return int(kept or 1)
+    return int(kept or default)
 
 
 Report = Callable[[int, int], None]

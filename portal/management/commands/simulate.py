@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from portal.demo import faults as faults_room
-from portal.demo import nights, world
+from portal.demo import faults, nights, work, world
 from wallets import partners
 from wallets.models import Wallet
 
@@ -36,7 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         if options["list_faults"]:
-            self.stdout.write(faults_room.page(), ending="")
+            self.stdout.write(faults.page(), ending="")
             return
         if options["to"] is None:
             raise CommandError("Say where the files shall go: --to DIR.")
@@ -44,12 +43,15 @@ class Command(BaseCommand):
             partners.set_up()
         if not world.is_there():
             world.build(seed=options["seed"], locations=SMALL_WORLD)
+        until = options["until"]
+        first = until - timedelta(days=options["days"] - 1)
         try:
             truth = nights.simulate(
-                days=options["days"], seed=options["seed"], until=options["until"],
-                volume=options["volume"], plan=plan(**options), to=options["to"],
+                days=options["days"], seed=options["seed"], until=until,
+                volume=options["volume"], to=options["to"],
+                plan=work.plan_of(options["faults"], seed=options["seed"], first=first, last=until),
             )  # fmt: skip
-        except (nights.CannotSimulate, faults_room.BadPlan) as error:
+        except (nights.CannotSimulate, faults.BadPlan) as error:
             raise CommandError(str(error)) from None
         self.stdout.write(f"{len(truth['deliveries'])} deliveries in {options['to']}")
 
@@ -68,15 +70,6 @@ def add_night_arguments(parser: ArgumentParser) -> None:
         "--faults", default="default", metavar="default|none|FILE",
         help="which faults to plant; docs/faults.md describes the JSON file",
     )  # fmt: skip
-
-
-def plan(*, faults: str, seed: int, **_: Any) -> faults_room.Plan | None:
-    """Return the plan that --faults names; None is the default one. Raises BadPlan."""
-    if faults == "default":
-        return None
-    if faults == "none":
-        return faults_room.none(seed=seed)
-    return faults_room.from_file(Path(faults), seed=seed, layouts=nights.layouts())
 
 
 def iso_date(text: str) -> date:
