@@ -180,8 +180,9 @@ def test_few_queries_make_a_payment(vipps, sticker):
     sent = [query["sql"].split()[0] for query in captured]
     acts = [word for word in sent if word not in {"SAVEPOINT", "RELEASE"}]
     assert acts.count("INSERT") == 3, "payment, ledger entry, idempotency key"
-    assert acts.count("SELECT") == 8
-    assert len(acts) == 11
+    asks_who_else = connection.vendor == "postgresql"
+    assert acts.count("SELECT") == 8 + asks_who_else
+    assert len(acts) == 11 + asks_who_else
 
 
 # --- the key of idempotency
