@@ -15,7 +15,14 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from portal.core.money import LARGEST_MINOR, NotAnAmount, UnknownCurrency, from_minor, to_minor
+from portal.core.money import (
+    LARGEST_MINOR,
+    NotAnAmount,
+    UnknownCurrency,
+    exponent,
+    from_minor,
+    to_minor,
+)
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
     SALE,
@@ -75,9 +82,16 @@ class Amounts(dict[str, tuple[int, str]]):
         super().__init__()
         self.currency, self.mark, self.short = currency, mark, short
         minor_of("0", currency, short=True)
+        decimals = exponent(currency)
+        fraction = rf"{re.escape(mark)}[0-9]{{{decimals}}}" if decimals else ""
+        self._usual = re.compile(f"-?[0-9]{{1,10}}{fraction}", re.ASCII).fullmatch
 
     def __missing__(self, text: str) -> tuple[int, str]:
-        minor = minor_of(text, self.currency, mark=self.mark, short=self.short)
+        if self._usual(text):
+            # All its decimals are there, so without the mark it is minor units.
+            minor = int(text.replace(self.mark, ""))
+        else:
+            minor = minor_of(text, self.currency, mark=self.mark, short=self.short)
         if len(self) >= MOST_REMEMBERED:
             self.clear()
         found = self[text] = (minor, str(minor))
