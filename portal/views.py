@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
@@ -70,7 +71,7 @@ def home(request: HttpRequest) -> HttpResponse:
         if user.is_staff:
             return redirect("admin:index")
         return redirect("merchants:home")
-    wallets = Wallet.objects.filter(active=True, issues=True).order_by("name")
+    wallets = Wallet.objects.filter(active=True, issues=True).order_by(Lower("name"))
     return render(
         request,
         "core/home.html",

@@ -6,6 +6,7 @@ handed to Babel, which places the marks and the currency.
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -24,6 +25,9 @@ register = template.Library()
 # Plain "en" would mean American dates, and the alliance is European.
 REGIONS = {"en": "en_GB"}
 
+# Where a currency has no sign of its own, its code must not run into the digits.
+_LETTER_MEETS_DIGIT = re.compile(r"(?<=[A-Za-z])(?=\d)|(?<=\d)(?=[A-Za-z])")
+
 
 @lru_cache(maxsize=32)
 def _locale(language: str) -> Locale:
@@ -39,25 +43,31 @@ def locale() -> Locale:
     return _locale(get_language() or "en")
 
 
+def _is_nothing(value: object) -> bool:
+    """Tell whether a template had nothing to show; an unknown variable comes as empty text."""
+    return value is None or value == ""
+
+
 @register.filter
-def money(minor: int | None, currency: str) -> str:
+def money(minor: int, currency: str) -> str:
     """Show minor units as an amount, ``-1250`` in EUR as ``-€12.50``; None as nothing.
 
     An amount in a currency without a known exponent is shown as what it is, minor units.
     """
-    if minor is None:
+    if _is_nothing(minor):
         return ""
     try:
         decimals = amounts.exponent(currency)
     except amounts.UnknownCurrency:
         return f"{minor} {currency}".strip()
-    return str(format_currency(Decimal(minor).scaleb(-decimals), currency, locale=locale()))
+    shown = format_currency(Decimal(minor).scaleb(-decimals), currency, locale=locale())
+    return _LETTER_MEETS_DIGIT.sub("\u00a0", shown)
 
 
 @register.filter
-def in_zone(instant: datetime | None, zone: str) -> str:
+def in_zone(instant: datetime, zone: str) -> str:
     """Show an aware instant in a time zone, with the zone's short name behind it."""
-    if instant is None:
+    if _is_nothing(instant):
         return ""
     return str(
         format_datetime(instant, "d MMM y, HH:mm z", tzinfo=calendars.zone(zone), locale=locale())
@@ -65,23 +75,23 @@ def in_zone(instant: datetime | None, zone: str) -> str:
 
 
 @register.filter
-def clock_in(instant: datetime | None, zone: str) -> str:
+def clock_in(instant: datetime, zone: str) -> str:
     """Show the time of day of an aware instant in a time zone, to the second."""
-    if instant is None:
+    if _is_nothing(instant):
         return ""
     return str(format_datetime(instant, "HH:mm:ss", tzinfo=calendars.zone(zone), locale=locale()))
 
 
 @register.filter
-def day(value: date | None, form: str = "d MMM y") -> str:
+def day(value: date, form: str = "d MMM y") -> str:
     """Show a date; ``form`` is a CLDR pattern such as ``EEE d MMM``."""
-    return "" if value is None else str(format_date(value, form, locale=locale()))
+    return "" if _is_nothing(value) else str(format_date(value, form, locale=locale()))
 
 
 @register.filter
-def count(number: int | None) -> str:
+def count(number: int) -> str:
     """Show a whole number with the reader's thousands marks; None as nothing."""
-    return "" if number is None else str(format_decimal(number, locale=locale()))
+    return "" if _is_nothing(number) else str(format_decimal(number, locale=locale()))
 
 
 @register.filter
@@ -107,3 +117,15 @@ def tone(number: int | None) -> int:
 def country(code: str) -> str:
     """Return a country's name in the reader's language, or the code where there is none."""
     return str(locale().territories.get(code, code))
+
+
+@register.filter
+def named(code: str, names: dict[str, str]) -> str:
+    """Return the name that a mapping has for a code, or the code itself."""
+    return names.get(code, code)
+
+
+@register.filter
+def minor(digits: str) -> int | None:
+    """Turn the minor-unit digits of a settlement line into a number; None when they are none."""
+    return int(digits) if digits.lstrip("-").isdecimal() else None
