@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models.functions import Lower
 
 from merchants import qr
 from merchants.models import Enrolment, Location
@@ -23,7 +24,7 @@ def covering(*, country: str, currency: str) -> list[Wallet]:
     return list(
         Wallet.objects.filter(
             active=True, issues=True, countries__country=country, countries__currency=currency
-        ).order_by("name")
+        ).order_by(Lower("name"))
     )
 
 
@@ -34,7 +35,7 @@ def taken_at(location: Location) -> list[Wallet]:
             active=True,
             enrolments__location=location,
             enrolments__state=Enrolment.State.APPROVED,
-        ).order_by("name")
+        ).order_by(Lower("name"))
     )
 
 
@@ -44,7 +45,7 @@ def not_offered(location: Location) -> list[Wallet]:
     return list(
         Wallet.objects.filter(active=True, issues=True)
         .exclude(pk__in=[wallet.pk for wallet in covered])
-        .order_by("name")
+        .order_by(Lower("name"))
     )
 
 

@@ -161,14 +161,13 @@ def faces(stickers: Iterable[Sticker]) -> list[printing.Face]:
 
 
 def _wallets_at(location_ids: set[int]) -> dict[int, tuple[str, ...]]:
-    taken: dict[int, tuple[str, ...]] = {}
-    for location_id, name in (
-        Enrolment.objects.filter(location_id__in=location_ids, state=Enrolment.State.APPROVED)
-        .order_by("wallet__name")
-        .values_list("location_id", "wallet__name")
-    ):
-        taken[location_id] = (*taken.get(location_id, ()), name)
-    return taken
+    """Return the names of the wallets each location takes, in the same order on any database."""
+    taken: dict[int, list[str]] = {}
+    for location_id, name in Enrolment.objects.filter(
+        location_id__in=location_ids, state=Enrolment.State.APPROVED, wallet__active=True
+    ).values_list("location_id", "wallet__name"):
+        taken.setdefault(location_id, []).append(name)
+    return {pk: tuple(sorted(names, key=str.casefold)) for pk, names in taken.items()}
 
 
 def face(sticker: Sticker) -> printing.Face:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models.functions import Lower
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -30,7 +31,7 @@ def apply(request: HttpRequest) -> HttpResponse:
             return redirect("account_login")
         draft = onboarding.start(applicant=request.user, now=now)
         return redirect("merchants:application", draft.ref)
-    wallets = Wallet.objects.filter(active=True, issues=True).order_by("name")
+    wallets = Wallet.objects.filter(active=True, issues=True).order_by(Lower("name"))
     return render(
         request,
         "merchants/apply.html",
@@ -84,8 +85,9 @@ def step(request: AuthenticatedRequest, ref: str, slug: str) -> HttpResponse:
         return redirect("merchants:step", ref, "country")
     words = request.GET.get("words", "").strip()[:80]
     extra = {"words": words} if slug == "sells" else {}
-    form = FORMS[slug](request.POST or None, application=found, **extra)
-    if request.method == "POST" and form.is_valid():
+    asked = request.POST if request.method == "POST" else None
+    form = FORMS[slug](asked, application=found, **extra)
+    if form.is_valid():
         try:
             onboarding.save(found, answers=form.cleaned_data, by=request.user, now=clock.now())
         except Refused as refusal:

@@ -84,8 +84,9 @@ def _the_one_to_act_on(applications: list[Application]) -> Application | None:
 def add_shop(request: AuthenticatedRequest, ref: str) -> HttpResponse:
     """Open one more shop of a merchant; it takes payments at once and gets a sticker."""
     merchant = access.merchant_for(request.user, ref, write=True)
-    form = AnotherShopForm(request.POST or None, initial={"where": merchant.country})
-    if request.method == "POST" and form.is_valid():
+    asked_now = request.POST if request.method == "POST" else None
+    form = AnotherShopForm(asked_now, initial={"where": merchant.country})
+    if form.is_valid():
         asked = form.cleaned_data
         try:
             sticker = onboarding.add_shop(
@@ -111,8 +112,8 @@ def location(request: AuthenticatedRequest, code: str) -> HttpResponse:
     """One shop: address, wallets, all its stickers; POST issues one more, for a till."""
     writes = request.method == "POST"
     found = access.location_for(request.user, code, write=writes)
-    form = TillForm(request.POST or None)
-    if writes and form.is_valid():
+    form = TillForm(request.POST if writes else None)
+    if form.is_valid():
         try:
             issued = stickers.issue(
                 found, till=form.cleaned_data["till"], by=request.user, now=clock.now()
