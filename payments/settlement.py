@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 
 from payments.models import Break, Delivery, SettlementFile
-from portal.core import audit
-from portal.core.models import Lease
+from portal.core import audit, leases
 from wallets import formats
 from wallets.formats.statement import NOT_A_PAYMENT, Line, Problem, Statement, Unreadable
 from wallets.models import Feed
@@ -49,14 +48,7 @@ def feeds_with_work(*, now: datetime) -> list[int]:
     feed_ids = list(
         waiting_files().order_by("feed_id").values_list("feed_id", flat=True).distinct()
     )
-    if connection.vendor == "postgresql" or not feed_ids:
-        # There an advisory lock tells at once whether the worker still lives.
-        return feed_ids
-    held = set(
-        Lease.objects.filter(
-            name__in=[lease_name(pk) for pk in feed_ids], until__gte=now
-        ).values_list("name", flat=True)
-    )
+    held = leases.busy([lease_name(pk) for pk in feed_ids], now=now)
     return [pk for pk in feed_ids if lease_name(pk) not in held]
 
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from celery import shared_task
+from django.db import DatabaseError
 from django.utils import timezone
 
 from payments import reconciliation, settlement
 from payments.models import Delivery
 from wallets import feeds
 from wallets.models import Feed
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -24,4 +28,11 @@ def collect_feeds() -> None:
     for feed in Feed.objects.filter(active=True).exclude(place="").order_by("pk"):
         seen = set(Delivery.objects.filter(feed=feed).values_list("name", flat=True))
         for arrival in feeds.collect(feed, seen=seen):
-            settlement.receive(feed=feed, name=arrival.name, path=arrival.path, now=timezone.now())
+            try:
+                settlement.receive(
+                    feed=feed, name=arrival.name, path=arrival.path, now=timezone.now()
+                )
+            except (OSError, DatabaseError):
+                # It lies where it lay and is tried again with the next tick; the files of
+                # other partners must not wait for it.
+                logger.exception("%s of feed %s could not be taken in", arrival.name, feed.code)

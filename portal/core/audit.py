@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import models, transaction
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 
 from portal.core.models import AuditEntry, AuditSeal, User
@@ -57,9 +57,16 @@ def digest(previous: str, entry: AuditEntry) -> str:
 def seal() -> int:
     """Append unsealed entries to the chain in order; return how many.
 
-    One sealer at a time: the seal's number is its primary key, so a second one fails
-    on the first number and gives up.
+    One sealer at a time: the seal's number is its primary key, so of two at once one fails
+    on its first number, and leaves the rest to the other.
     """
+    try:
+        return _seal()
+    except IntegrityError:
+        return 0
+
+
+def _seal() -> int:
     with transaction.atomic():
         last = AuditSeal.objects.order_by("-number").first()
         number, previous = (last.number, last.hash) if last else (0, FIRST_HASH)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import F, Q
 
 from portal.core import leases
-from portal.core.models import Job, Lease
+from portal.core.models import Job
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +53,7 @@ def waiting(*, now: datetime) -> list[int]:
         .order_by("pk")
         .values_list("pk", flat=True)[:100]
     )
-    held = set(
-        Lease.objects.filter(name__in=[f"job:{pk}" for pk in open_ids], until__gte=now).values_list(
-            "name", flat=True
-        )
-    )
+    held = leases.busy([f"job:{pk}" for pk in open_ids], now=now)
     return [pk for pk in open_ids if f"job:{pk}" not in held]
 
 

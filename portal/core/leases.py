@@ -3,7 +3,7 @@
 The row is claimed by a conditional update and its token counts up with every claim. A
 worker that stalls past its lease and wakes up again is fenced: ``hold`` inside its
 transaction finds another token and raises. On PostgreSQL a session advisory lock frees a
-killed worker's claim at once; elsewhere its lease has to run out.
+killed worker's claim at once; elsewhere its process is looked for, or its lease runs out.
 """
 
 from __future__ import annotations
@@ -63,8 +63,7 @@ class Claim:
 def acquire(name: str, *, seconds: int, now: datetime | None = None) -> Claim | None:
     """Claim a named thing for some seconds; return None while another worker has it."""
     now = now or timezone.now()
-    Lease.objects.get_or_create(name=name)
-    free = Q(until=None) | Q(until__lt=now)
+    lease, _ = Lease.objects.get_or_create(name=name)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_lock(%s)", [_advisory_key(name)])
@@ -72,8 +71,38 @@ def acquire(name: str, *, seconds: int, now: datetime | None = None) -> Claim | 
                 return None
         # The lock is ours, so whoever wrote the row is gone or is this very session.
         free = Q()
-    token = Lease.objects.values_list("token", flat=True).get(name=name)
-    claimed = Lease.objects.filter(free, name=name, token=token).update(
+    else:
+        free = Q() if _is_dead(lease.holder) else Q(until=None) | Q(until__lt=now)
+    claimed = Lease.objects.filter(free, name=name, token=lease.token).update(
         token=F("token") + 1, holder=holder(), until=now + timedelta(seconds=seconds)
     )
-    return Claim(name, token + 1, seconds) if claimed else None
+    return Claim(name, lease.token + 1, seconds) if claimed else None
+
+
+def busy(names: list[str], *, now: datetime) -> set[str]:
+    """Return those of the names that a worker seems to hold; to save others the try.
+
+    On PostgreSQL nobody can tell but by trying, and there trying is cheap.
+    """
+    if not names or connection.vendor == "postgresql":
+        return set()
+    held = Lease.objects.filter(name__in=names, until__gte=now).values_list("name", "holder")
+    return {name for name, holder in held if not _is_dead(holder)}
+
+
+def _is_dead(holder: str) -> bool:
+    """Tell for certain that a holder's process has ended: it was on this machine, and is not.
+
+    SQLite is only used on one machine, so there a killed worker's lease is free at once.
+    """
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    if host != socket.gethostname() or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from datetime import timedelta
 
 import pytest
@@ -32,6 +33,20 @@ def test_a_worker_that_lost_its_lease_is_told_so():
         first.hold()
     first.release()
     assert Lease.objects.get(name="night").token == 99
+
+
+def test_a_killed_workers_lease_is_free_at_once():
+    now = timezone.now()
+    first = leases.acquire("night", seconds=600, now=now)
+    with subprocess.Popen(["true"]) as ended:
+        ended.wait()
+    host = leases.holder().partition(":")[0]
+    Lease.objects.filter(name="night").update(holder=f"{host}:{ended.pid}:1")
+    assert leases.busy(["night"], now=now) == set()
+    again = leases.acquire("night", seconds=600, now=now)
+    assert again.token == first.token + 1
+    with pytest.raises(leases.LeaseLost):
+        first.hold()
 
 
 @pytest.fixture
