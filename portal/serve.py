@@ -57,6 +57,9 @@ class Embedded:
         )  # fmt: skip
         worker.start()
 
+    def is_alive(self) -> bool:
+        return all(thread.is_alive() for thread in self._threads)
+
     def stop(self) -> None:
         """Let the task at hand finish, for some seconds, and stop both threads."""
         signals.worker_shutting_down.send(sender="embedded", sig="TERM", how="Warm", exitcode=0)

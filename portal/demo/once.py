@@ -79,13 +79,13 @@ def _let_the_worker_reconcile(feeds: Path) -> None:
     if embedded:
         embedded.start()
     try:
-        _wait(feeds)
+        _wait(feeds, embedded)
     finally:
         if embedded:
             embedded.stop()
 
 
-def _wait(feeds: Path) -> None:
+def _wait(feeds: Path, embedded: Embedded | None) -> None:
     """Send ticks and watch the rows until nothing is due any more."""
     sent_at = float("-inf")
     moved_at = begun_at = time.monotonic()
@@ -93,6 +93,8 @@ def _wait(feeds: Path) -> None:
     while True:
         if _all_is_delivered(feeds) and _nothing_is_open():
             return
+        if embedded and not embedded.is_alive():
+            raise CannotRun("The worker inside this process stopped; its last words are above.")
         now = time.monotonic()
         if now - sent_at > TICK_AGAIN_SECONDS:
             tasks.tick.apply_async()
