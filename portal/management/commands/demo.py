@@ -91,7 +91,7 @@ class Command(BaseCommand):
         os.execve(sys.executable, [sys.executable, *sys.argv], env)  # noqa: S606
 
     def _prepare_data(self, folder: Path, *, reset: bool) -> None:
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / MARK).exists():
+        if _has_strange_files(folder) and not (folder / MARK).exists():
             raise CommandError(
                 f"{folder} has files that are not the demo's. Name another folder: ONESTILE_VAR.",
                 returncode=2,
@@ -190,6 +190,13 @@ class Command(BaseCommand):
         ]
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _has_strange_files(folder: Path) -> bool:
+    """Tell whether a folder holds more than what loading the settings puts there."""
+    return folder.is_dir() and any(
+        path.name not in {"secret_key", "static"} for path in folder.iterdir()
+    )
 
 
 def _sqlite_in(folder: Path) -> str:
