@@ -123,7 +123,7 @@ class _Survey:
                     first, last = columns.period_of(begins, ends)
                     survey.period = min(survey.period[0], first), max(survey.period[1], last)
                 elif cells[kind] == "TransactionFee":
-                    if not before or columns.cells_of(before, ";")[ref : ref + 1] != [cells[ref]]:
+                    if not _holds(before, ref, cells[ref]):
                         survey.apart_numbers.add(number)
                         survey.apart.setdefault(cells[ref], []).append((number, cells))
                 else:
@@ -136,6 +136,14 @@ class _Survey:
                 "The Transfer row is absent: the file was cut. Ask the partner to send it again.",
             )  # fmt: skip
         return survey
+
+
+def _holds(text: str, position: int, wanted: str) -> bool:
+    """Tell whether a row has a text at a position; a row that is broken has nothing."""
+    try:
+        return columns.cells_of(text, ";")[position : position + 1] == [wanted]
+    except BadValue:
+        return False
 
 
 @dataclass

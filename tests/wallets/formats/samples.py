@@ -6,14 +6,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from hypothesis import HealthCheck, settings
+
 from wallets import formats
 from wallets.formats.statement import Batch, Line, Problem, Sheet, Statement, Unreadable
 
 DAY = date(2026, 10, 14)
-SALES = {
-    "EUR": ("12.50", "0.45"), "NOK": ("100.00", "2.25"), "SEK": ("73.21", "3.33"),
-    "DKK": ("1053.21", "27.83"), "ISK": ("4990", "0"),
-}  # fmt: skip
+PROPERTY = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+"""How a property is tried: every example writes the same path anew."""
+CURRENCIES = ("DKK", "EUR", "ISK", "NOK", "SEK")
 
 
 def line(minor: int = 10_000, fee: int = 225, **fields: Any) -> Line:
