@@ -238,29 +238,32 @@ def _sale(rules: Rules, payment: Payment) -> LedgerEntry:
     )  # fmt: skip
 
 
-def accept(*, wallet: Wallet, request: PaymentRequest) -> Payment:
-    """Store one payment and its ledger entry, or raise CannotAccept and store nothing."""
+@dataclass(frozen=True)
+class Draft:
+    """A payment that the rules allow, and its ledger entry; nothing of it is stored yet."""
+
+    payment: Payment
+    entry: LedgerEntry
+
+
+def draft(*, wallet: Wallet, request: PaymentRequest) -> Draft:
+    """Apply the rules to a payment, reading only, or raise CannotAccept.
+
+    Apart from :func:`book`, so that on SQLite no other writer waits while rules are read.
+    """
     rules = Rules(wallet)
     payment = _draft_payment(rules, request)
-    try:
-        with transaction.atomic():
-            payment.save(force_insert=True)
-            _sale(rules, payment).save(force_insert=True)
-    except IntegrityError:
-        raise CannotAccept(
-            "payment_already_reported", f"{wallet.name} has reported {request.wallet_ref} before."
-        ) from None
-    return payment
+    return Draft(payment, _sale(rules, payment))
 
 
-def accept_scanned(*, wallet: Wallet, code: str, request: PaymentRequest) -> Payment:
-    """Accept a payment for a scanned sticker code."""
+def draft_scanned(*, wallet: Wallet, code: str, request: PaymentRequest) -> Draft:
+    """Apply the rules to a payment for a scanned sticker code."""
     sticker = Sticker.objects.filter(code=code).only("location_id", "state").first()
     if sticker is None:
         raise CannotAccept("code_unknown", "There is no such code.")
     if sticker.state == Sticker.State.REVOKED:
         raise CannotAccept("code_revoked", "This sticker was revoked.")
-    return accept(
+    return draft(
         wallet=wallet,
         request=PaymentRequest(
             **{**request.__dict__, "location_id": sticker.location_id, "sticker_id": sticker.pk}
@@ -268,12 +271,42 @@ def accept_scanned(*, wallet: Wallet, code: str, request: PaymentRequest) -> Pay
     )
 
 
-def refund(*, wallet: Wallet, request: RefundRequest) -> Refund:
-    """Store a refund and its ledger entry, or raise CannotAccept and store nothing.
+def book(drafted: Draft) -> Payment:
+    """Store a payment and its ledger entry, or raise CannotAccept and store nothing."""
+    payment = drafted.payment
+    try:
+        with transaction.atomic():
+            payment.save(force_insert=True)
+            drafted.entry.save(force_insert=True)
+    except IntegrityError:
+        raise CannotAccept(
+            "payment_already_reported",
+            f"{payment.issuer.name} has reported {payment.wallet_ref} before.",
+        ) from None
+    return payment
 
-    The amount still refundable is taken by a conditional update, so that two refunds at
-    once can never exceed the payment.
-    """
+
+def accept(*, wallet: Wallet, request: PaymentRequest) -> Payment:
+    """Store one payment and its ledger entry, or raise CannotAccept and store nothing."""
+    return book(draft(wallet=wallet, request=request))
+
+
+def accept_scanned(*, wallet: Wallet, code: str, request: PaymentRequest) -> Payment:
+    """Accept a payment for a scanned sticker code."""
+    return book(draft_scanned(wallet=wallet, code=code, request=request))
+
+
+@dataclass(frozen=True)
+class RefundDraft:
+    """A refund of a payment and its ledger entry; nothing of it is stored yet."""
+
+    payment: Payment
+    refund: Refund
+    entry: LedgerEntry
+
+
+def draft_refund(*, wallet: Wallet, request: RefundRequest) -> RefundDraft:
+    """Apply the rules to a refund, reading only, or raise CannotAccept."""
     payment = (
         Payment.objects.filter(issuer=wallet, wallet_ref=request.payment_wallet_ref)
         .select_related("issuer", "feed__wallet", "hub", "location")
@@ -282,19 +315,33 @@ def refund(*, wallet: Wallet, request: RefundRequest) -> Refund:
     if payment is None:
         raise CannotAccept("payment_unknown", "There is no payment with this id.")
     check_amount(request.price_minor, payment.currency)
-    rules = Rules(wallet)
-    drafted, entry = _draft_refund(rules, payment, request)
+    return RefundDraft(payment, *_draft_refund(Rules(wallet), payment, request))
+
+
+def book_refund(drafted: RefundDraft) -> Refund:
+    """Store a refund and its ledger entry, or raise CannotAccept and store nothing.
+
+    The amount still refundable is taken by a conditional update, so that two refunds at
+    once can never exceed the payment.
+    """
+    refund, entry = drafted.refund, drafted.entry
     try:
         with transaction.atomic():
-            _take(payment, request.price_minor)
-            drafted.save(force_insert=True)
-            entry.refund = drafted
+            _take(drafted.payment, refund.price_minor)
+            refund.save(force_insert=True)
+            entry.refund = refund
             entry.save(force_insert=True)
     except IntegrityError:
         raise CannotAccept(
-            "refund_already_reported", f"{wallet.name} has reported {request.wallet_ref} before."
+            "refund_already_reported",
+            f"{drafted.payment.issuer.name} has reported {refund.wallet_ref} before.",
         ) from None
-    return drafted
+    return refund
+
+
+def refund(*, wallet: Wallet, request: RefundRequest) -> Refund:
+    """Store a refund and its ledger entry, or raise CannotAccept and store nothing."""
+    return book_refund(draft_refund(wallet=wallet, request=request))
 
 
 def _take(payment: Payment, minor: int) -> None:

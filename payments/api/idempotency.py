@@ -59,8 +59,8 @@ def once(
     kept = _kept(wallet, key)
     if kept is not None:
         return _replay(kept, fingerprint)
-    asked = read()
     try:
+        asked = read()
         with transaction.atomic():
             if not _is_alone(wallet, key):
                 raise _in_flight()

@@ -23,13 +23,12 @@ from rest_framework.response import Response
 
 from merchants.models import Location, Sticker
 from payments import acceptance
-from payments.acceptance import CannotAccept, RefundRequest
+from payments.acceptance import CannotAccept, Draft, RefundDraft
 from payments.api import idempotency, serializers
 from payments.api.authentication import WalletCaller
 from payments.api.idempotency import Answer
 from payments.api.limits import PerCredential
 from payments.api.problems import Refused
-from payments.api.serializers import ScannedPayment
 from payments.api.strict import StrictJSON
 from payments.models import Payment
 from portal.core import clock
@@ -102,11 +101,12 @@ def payments(request: WalletRequest) -> HttpResponse:
     """Take in a payment for a scanned code."""
     wallet, now = _payer(request), clock.now()
 
-    def read() -> ScannedPayment:
-        return serializers.read_payment(request.data, now=now)
+    def read() -> Draft:
+        asked = serializers.read_payment(request.data, now=now)
+        return acceptance.draft_scanned(wallet=wallet, code=asked.code, request=asked.request)
 
-    def act(asked: ScannedPayment) -> Answer:
-        payment = acceptance.accept_scanned(wallet=wallet, code=asked.code, request=asked.request)
+    def act(drafted: Draft) -> Answer:
+        payment = acceptance.book(drafted)
         return Answer(201, serializers.payment_body(payment, refunds=[]), _address(payment))
 
     return idempotency.once(request, wallet=wallet, read=read, act=act, now=now)
@@ -124,14 +124,16 @@ def refunds(request: WalletRequest, ref: str) -> HttpResponse:
     """Give money of a payment back."""
     wallet, now = request.user.wallet, clock.now()
 
-    def read() -> tuple[Payment, RefundRequest]:
+    def read() -> RefundDraft:
         payment = _own_payment(wallet, ref)
-        return payment, serializers.read_refund(request.data, payment=payment, now=now)
+        asked = serializers.read_refund(request.data, payment=payment, now=now)
+        return acceptance.draft_refund(wallet=wallet, request=asked)
 
-    def act(asked: tuple[Payment, RefundRequest]) -> Answer:
-        payment, refund_request = asked
-        refund = acceptance.refund(wallet=wallet, request=refund_request)
-        return Answer(201, serializers.refund_body(refund, payment), _address(payment))
+    def act(drafted: RefundDraft) -> Answer:
+        refund = acceptance.book_refund(drafted)
+        return Answer(
+            201, serializers.refund_body(refund, drafted.payment), _address(drafted.payment)
+        )
 
     return idempotency.once(request, wallet=wallet, read=read, act=act, now=now)
 

@@ -180,6 +180,8 @@ def test_few_queries_make_a_payment(vipps, sticker):
     sent = [query["sql"].split()[0] for query in captured]
     acts = [word for word in sent if word not in {"SAVEPOINT", "RELEASE"}]
     assert acts.count("INSERT") == 3, "payment, ledger entry, idempotency key"
+    begin = sent.index("SAVEPOINT")
+    assert sent[begin:].count("SELECT") == (connection.vendor == "postgresql"), "rules come first"
     asks_who_else = connection.vendor == "postgresql"
     assert acts.count("SELECT") == 8 + asks_who_else
     assert len(acts) == 11 + asks_who_else
@@ -399,22 +401,22 @@ def test_a_missing_tariff_is_our_fault_and_says_so(vipps, sticker):
 
 
 def test_a_locked_database_asks_to_come_again(vipps, sticker, monkeypatch):
-    def locked(**_kwargs):
+    def locked(_drafted):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr(acceptance, "accept_scanned", locked)
+    monkeypatch.setattr(acceptance, "book", locked)
     answer = vipps.post("payments", asked(sticker), key="k")
     body = refused(answer, 503, "temporarily_unavailable")
     assert answer["Retry-After"] == "2"
     assert "locked" not in str(body)
-    monkeypatch.undo()
+    assert counts() == [0, 0, 0, 0]
 
 
 def test_a_fault_of_ours_shows_nothing_of_the_inside(vipps, sticker, monkeypatch, caplog):
-    def broken(**_kwargs):
+    def broken(_drafted):
         raise RuntimeError("the secret recipe")
 
-    monkeypatch.setattr(acceptance, "accept_scanned", broken)
+    monkeypatch.setattr(acceptance, "book", broken)
     answer = vipps.post("payments", asked(sticker), **{"x-request-id": "call-0001"})
     refused(answer, 500, "internal_error")
     assert b"recipe" not in answer.content
@@ -428,7 +430,7 @@ def test_a_refusal_the_api_does_not_know_is_a_fault_of_ours(vipps, sticker, monk
     def new_rule(**_kwargs):
         raise acceptance.CannotAccept("brand_new", "A rule nobody listed.")
 
-    monkeypatch.setattr(acceptance, "accept_scanned", new_rule)
+    monkeypatch.setattr(acceptance, "draft_scanned", new_rule)
     refused(vipps.post("payments", asked(sticker)), 500, "internal_error")
 
 
