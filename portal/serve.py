@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
 from typing import Any
 
@@ -39,6 +40,9 @@ class Embedded:
         self._beat: beat.Service | None = None
 
     def start(self) -> None:
+        # A night keeps the interpreter busy. A request gives it up dozens of times, and would
+        # wait for it 5 ms each time.
+        sys.setswitchinterval(0.0005)
         state.should_stop = None
         state.should_terminate = None
         # The scheduler in memory: a tick a minute needs no file to remember it by. It looks

@@ -91,7 +91,9 @@ def prepare(asked: argparse.Namespace) -> None:
         numbers = range(at, min(at + AT_ONCE, asked.lines))
         rows = [ledger_row(number, feed, merchant.pk, stores) for number in numbers]
         insert(rows)
-        lines += [settlement_line(number, row, feed) for number, row in zip(numbers, rows, strict=True)]
+        lines += [
+            settlement_line(number, row, feed) for number, row in zip(numbers, rows, strict=True)
+        ]
     if feed.format == "vipps_xml3":
         lines.sort(key=lambda line: line.store)
     path = builders.settlement_file(Path(asked.folder), lines, feed=feed.code, day=DAY)
@@ -150,7 +152,9 @@ def insert(rows: list[tuple[Any, ...]]) -> None:
                     copy.write_row(row)
         else:
             marks = ", ".join(["%s"] * len(LEDGER))
-            cursor.executemany(f"INSERT INTO payments_ledgerentry ({columns}) VALUES ({marks})", rows)
+            cursor.executemany(
+                f"INSERT INTO payments_ledgerentry ({columns}) VALUES ({marks})", rows
+            )
 
 
 def measure(asked: argparse.Namespace) -> None:
