@@ -83,7 +83,7 @@ def test_without_a_broker_the_worker_runs_in_process(tmp_path: Path) -> None:
         tmp_path, "s.DATABASES['default']['NAME'], s.CELERY_BROKER_URL, s.DEMO, s.SECURE",
         DATABASE_URL=f"sqlite:///{tmp_path}/own.sqlite3",
     )  # fmt: skip
-    assert said == f"('{tmp_path}/own.sqlite3', 'memory://', False, False)"
+    assert said == f"('{tmp_path}/own.sqlite3', 'memory://localhost/', False, False)"
 
 
 def test_the_data_folder_may_have_any_name(tmp_path: Path) -> None:
