@@ -97,9 +97,7 @@ def test_what_does_not_fit_is_not_written(path: Path) -> None:
 
 
 @given(lines=some_lines())
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@samples.PROPERTY
 def test_any_lines_come_back_as_they_were(path: Path, lines: list[Line]) -> None:
     local = {"2026-10-14T00:00:00+01:00", "2026-02-28T23:59:59+00:00", ""}
     lines = [one._replace(wallet="pagaqui") for one in lines if one.occurred_at in local]
@@ -112,9 +110,7 @@ def test_any_lines_come_back_as_they_were(path: Path, lines: list[Line]) -> None
 
 
 @given(cut=st.integers(1, 2000))
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@samples.PROPERTY
 def test_no_cut_file_reads(path: Path, cut: int) -> None:
     pagaqui_fixed.write(path, samples.sheet("pagaqui_fixed", LINES, wallet="pagaqui"), OPTIONS)
     whole = path.read_bytes()

@@ -173,9 +173,7 @@ def some_lines(draw: st.DrawFn) -> list[Line]:
 
 
 @given(lines=some_lines())
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@samples.PROPERTY
 def test_any_lines_come_back_as_they_were(path: Path, lines: list[Line]) -> None:
     sheet = samples.sheet("scheme", lines, wallet="bluecode")
     numbers = scheme.write(path, sheet, OPTIONS)
@@ -186,9 +184,7 @@ def test_any_lines_come_back_as_they_were(path: Path, lines: list[Line]) -> None
 
 
 @given(cut=st.integers(1, 400), lines=some_lines())
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@samples.PROPERTY
 def test_no_cut_file_reads(path: Path, cut: int, lines: list[Line]) -> None:
     scheme.write(path, samples.sheet("scheme", lines, wallet="bluecode"), OPTIONS)
     whole = path.read_bytes()
