@@ -1,0 +1,484 @@
+"""The calendar of due files, and the pages of the finance clerks."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.urls import reverse
+
+from payments import queries
+from payments.models import Break, Delivery, LedgerEntry, Run, SettlementFile
+from payments.queries import Night
+from portal.core.models import AuditEntry
+from tests import builders
+from tests.payments import nights
+from wallets.models import Feed
+
+DAY = date(2026, 10, 14)
+DUE = date(2026, 10, 15)
+EVENING = datetime(2026, 10, 15, 18, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def at_evening(monkeypatch):
+    """It is the evening of 15 October, when everything of the 14th is due."""
+    monkeypatch.setattr("portal.core.clock.now", lambda: EVENING)
+    return EVENING
+
+
+def cell(wallet: str, due: date = DUE, *, now: datetime = EVENING) -> queries.Cell:
+    """Return what the calendar says of a feed on a date."""
+    for day, cells in queries.calendar(now=now).rows:
+        if day == due:
+            return next(cell for cell in cells if cell.feed.code == wallet)
+    raise AssertionError(f"{due} is not in the calendar")
+
+
+def absent(now: datetime = EVENING) -> list[tuple[str, date]]:
+    return [(cell.feed.code, cell.due) for cell in queries.due_and_absent(now=now)]
+
+
+# --- due and absent
+
+
+def test_a_file_with_open_entries_and_a_passed_deadline_is_due_and_absent(shop):
+    builders.payment(shop)
+    assert absent() == [("vipps", DUE)]
+    found = cell("vipps")
+    assert (found.state, found.look, found.first, found.last) == (Night.ABSENT, "bad", DAY, DAY)
+
+
+def test_it_is_not_absent_before_the_deadline_in_the_wallets_own_zone(shop):
+    builders.payment(shop)
+    # Expected by 12:00 in Oslo, which is 10:00 UTC in October.
+    assert absent(datetime(2026, 10, 15, 9, 59, tzinfo=UTC)) == []
+    assert cell("vipps", now=datetime(2026, 10, 15, 9, 59, tzinfo=UTC)).state == Night.NOT_YET_DUE
+    assert absent(datetime(2026, 10, 15, 10, 0, tzinfo=UTC)) == [("vipps", DUE)]
+
+
+def test_nothing_is_due_where_nothing_was_sold(shop):
+    assert absent() == []
+    assert cell("vipps").state == Night.NOTHING_DUE
+
+
+def test_a_reconciled_file_of_the_day_is_present(shop):
+    builders.payment(shop)
+    nights.reconciled("vipps", day=DAY)
+    assert absent() == []
+    assert cell("vipps").state == Night.RECONCILED
+
+
+def test_a_file_of_another_day_does_not_stand_in(shop):
+    builders.payment(shop)
+    nights.reconciled("vipps", day=DAY - timedelta(days=1))
+    assert absent() == [("vipps", DUE)]
+
+
+def test_open_breaks_show_until_they_are_closed(shop):
+    run = nights.reconciled("vipps", day=DAY, outcomes={"matched": 1, "amount_mismatch": 1})
+    opened = nights.broken(run)
+    assert cell("vipps").state == Night.BREAKS
+    opened.state, opened.closing_note = Break.State.CLOSED, "Paid with the next file."
+    opened.save()
+    assert cell("vipps").state == Night.RECONCILED
+
+
+def test_a_quarantined_file_has_come_but_is_red(shop):
+    builders.payment(shop)
+    file = nights.quarantined("vipps", received_at=EVENING)
+    assert absent() == []
+    found = cell("vipps")
+    assert (found.state, found.look, found.file_id) == (Night.QUARANTINED, "bad", file.pk)
+
+
+def test_two_quarantined_files_of_two_nights_stand_for_two_dates(shop):
+    builders.payment(shop)
+    builders.payment(shop, occurred_at=builders.NOON - timedelta(days=1))
+    first = nights.quarantined("vipps", received_at=EVENING)
+    second = nights.quarantined("vipps", received_at=EVENING)
+    assert cell("vipps").file_id == second.pk
+    assert cell("vipps", DAY).file_id == first.pk
+
+
+def test_a_corrected_version_takes_the_red_away(shop):
+    builders.payment(shop)
+    file = nights.quarantined("vipps", received_at=EVENING)
+    nights.reconciled("vipps", day=DAY, identity=file.identity, version=2)
+    assert cell("vipps").state == Night.RECONCILED
+
+
+def test_a_correction_that_cannot_be_read_is_red_on_the_date_it_corrects(shop):
+    run = nights.reconciled("vipps", day=DAY)
+    nights.quarantined("vipps", received_at=EVENING, identity=run.file.identity, version=2)
+    assert cell("vipps").state == Night.QUARANTINED
+
+
+def test_a_file_that_waits_is_being_read(shop):
+    builders.payment(shop)
+    nights.file("vipps", received_at=EVENING)
+    assert (cell("vipps").state, absent()) == (Night.WAITING, [])
+
+
+def test_a_wallet_that_sends_no_file_for_a_negative_balance_owes_none(shop):
+    sold = builders.payment(shop, occurred_at=builders.NOON - timedelta(days=1))
+    builders.refund(sold, occurred_at=builders.NOON)
+    nights.reconciled("vipps", day=DAY - timedelta(days=1))
+    assert absent() == []
+    found = cell("vipps")
+    assert found.state == Night.NOTHING_DUE
+    assert found.detail == "The balance is not positive, so no file comes."
+
+
+def test_the_same_balance_is_absent_where_the_wallet_always_sends_a_file(shop):
+    Feed.objects.filter(code="vipps").update(empty_file=Feed.Empty.ZERO)
+    sold = builders.payment(shop, occurred_at=builders.NOON - timedelta(days=1))
+    builders.refund(sold, occurred_at=builders.NOON)
+    nights.reconciled("vipps", day=DAY - timedelta(days=1))
+    assert absent() == [("vipps", DUE)]
+
+
+def carried_by_epassi(at, *, first: int, second: int) -> None:
+    """Sell on the 5th (due the 8th) and on the 10th (due the 16th)."""
+    for minor, day in ((first, 5), (second, 10)):
+        builders.payment(
+            at,
+            wallet="epassi",
+            price_minor=minor,
+            occurred_at=datetime(2026, 10, day, 9, tzinfo=UTC),
+        )
+
+
+def test_a_balance_below_the_minimum_carries_over(shop):
+    carried_by_epassi(shop, first=3_000, second=1_500)
+    now = datetime(2026, 10, 16, 18, 0, tzinfo=UTC)
+    assert absent(now) == []
+    assert cell("epassi", date(2026, 10, 16), now=now).detail == (
+        "The balance is below the minimum and carries over."
+    )
+
+
+def test_a_carried_balance_counts_towards_the_next_file(shop):
+    carried_by_epassi(shop, first=3_000, second=2_500)
+    now = datetime(2026, 10, 16, 18, 0, tzinfo=UTC)
+    assert absent(now) == [("epassi", date(2026, 10, 16))]
+
+
+def test_no_file_is_planned_between_the_days_of_a_schedule(shop):
+    assert cell("epassi", date(2026, 10, 15)).state == Night.NO_FILE_PLANNED
+
+
+def test_entries_settled_by_a_neighbours_file_or_written_off_are_not_owed(shop):
+    settled, written_off = builders.payment(shop), builders.payment(shop)
+    run = nights.reconciled("vipps", day=DAY - timedelta(days=1))
+    nights.settled(LedgerEntry.objects.get(payment=settled), run)
+    assert absent() == [("vipps", DUE)]
+    nights.broken(
+        run, "missing_in_settlement", entry=LedgerEntry.objects.get(payment=written_off),
+        state=Break.State.WRITTEN_OFF, closing_note="Lost for good.",
+    )  # fmt: skip
+    assert absent() == []
+
+
+def test_links_of_a_run_that_is_still_being_written_settle_nothing(shop):
+    run = nights.reconciled("vipps", day=DAY - timedelta(days=1))
+    Run.objects.filter(pk=run.pk).update(state=Run.State.WRITING)
+    nights.settled(LedgerEntry.objects.get(payment=builders.payment(shop)), run)
+    assert absent() == [("vipps", DUE)]
+
+
+def test_a_file_that_covers_only_part_of_its_period_leaves_the_rest_absent(shop):
+    now = datetime(2026, 10, 16, 18, 0, tzinfo=UTC)
+    carried_by_epassi(shop, first=9_000, second=9_000)
+    nights.reconciled("epassi", day=date(2026, 10, 1), to=date(2026, 10, 7))
+    nights.reconciled("epassi", day=date(2026, 10, 8), to=date(2026, 10, 9))
+    assert absent(now) == [("epassi", date(2026, 10, 16))]
+
+
+# --- the page of the nights
+
+
+def test_the_clerk_sees_what_is_absent_in_words(client, clerk, shop, at_evening):
+    builders.payment(shop)
+    client.force_login(clerk)
+    page = client.get(reverse("payments:nights"))
+    assert page.status_code == 200
+    text = page.content.decode()
+    assert "Somebody has to ask" in text
+    assert "Vipps: the file due on Thu 15 Oct (business dates 14 Oct to 14 Oct) is absent." in text
+
+
+def test_a_quarantined_night_says_why_and_what_to_do(client, clerk, alliance, at_evening):
+    file = nights.quarantined("vipps", received_at=EVENING)
+    client.force_login(clerk)
+    text = client.get(reverse("payments:nights")).content.decode()
+    assert "Line 4: The file ends in the middle of a payment." in text
+    assert "Ask Vipps for a corrected file. Nothing of this one was counted." in text
+    assert reverse("payments:csv", args=[file.pk]) not in text
+
+
+def test_a_night_shows_totals_matched_and_breaks_by_kind(client, clerk, alliance, at_evening):
+    run = nights.reconciled(
+        "vipps", day=DAY, outcomes={"matched": 1_201, "amount_mismatch": 2, "duplicate": 1}
+    )
+    client.force_login(clerk)
+    text = client.get(reverse("payments:nights")).content.decode()
+    assert "NOK\u00a0120,400.00 − NOK\u00a02,408.00" in text
+    assert "<strong>NOK\u00a0117,992.00</strong>" in text
+    assert '<span class="num">2</span> amount differs' in text
+    assert '<span class="num">1</span> settled twice' in text
+    assert reverse("payments:csv", args=[run.file_id]) in text
+
+
+def test_resent_and_superseded_files_are_shown_as_what_they_are(
+    client, clerk, alliance, at_evening
+):
+    old = nights.reconciled("vipps", day=DAY, name="vipps-a.xml")
+    Run.objects.filter(pk=old.pk).update(state=Run.State.REVERSED)
+    SettlementFile.objects.filter(pk=old.file_id).update(state=SettlementFile.State.SUPERSEDED)
+    new = nights.reconciled("vipps", day=DAY, identity=old.file.identity, version=2)
+    Delivery.objects.create(
+        feed=new.feed, file=new.file, name="vipps-b.xml", result="resent", arrived_at=EVENING
+    )
+    client.force_login(clerk)
+    text = client.get(reverse("payments:nights")).content.decode()
+    assert "superseded by a later version" in text
+    assert "sent again, unchanged: vipps-b.xml" in text
+    assert "version 2, arrived 14 Oct 2026, 14:00 CEST" in text
+    assert reverse("payments:csv", args=[old.file_id]) not in text
+
+
+def test_the_roll_forward_is_the_last_runs_and_is_proved(client, clerk, alliance, at_evening):
+    nights.reconciled("vipps", day=DAY - timedelta(days=1))
+    run = nights.reconciled("vipps", day=DAY)
+    rolls = queries.roll_forward()
+    assert [(roll.wallet, roll.settled["minor"], roll.adds_up) for roll in rolls] == [
+        ("vipps", 30_000, True)
+    ]
+    run.roll_forward[0]["closing"] = {"count": 0, "minor": 1}
+    run.save()
+    assert [roll.adds_up for roll in queries.roll_forward()] == [False]
+    client.force_login(clerk)
+    assert "does not add up" in client.get(reverse("payments:nights")).content.decode()
+
+
+def test_files_are_paged_by_key(client, clerk, alliance, at_evening):
+    runs = [nights.reconciled("vipps", day=DAY - timedelta(days=n)) for n in range(26)]
+    client.force_login(clerk)
+    first = client.get(reverse("payments:nights"))
+    assert len(first.context["rows"]) == 25
+    key = first.context["page"].next_key
+    assert key == runs[1].file_id
+    second = client.get(reverse("payments:nights"), {"before": key})
+    assert [row.file.pk for row in second.context["rows"]] == [runs[0].file_id]
+    assert "Calendar" not in second.content.decode()
+
+
+def fill(shop, number: int) -> None:
+    for at in range(number):
+        builders.payment(shop)
+        run = nights.reconciled(
+            "vipps", day=DAY - timedelta(days=at), outcomes={"matched": 2, "duplicate": 1}
+        )
+        nights.broken(run, "duplicate")
+        nights.quarantined("pivo", received_at=EVENING)
+
+
+@pytest.mark.parametrize("number", [2, 12])
+def test_the_nights_ask_eleven_questions_whatever_the_number(
+    client, clerk, shop, at_evening, django_assert_num_queries, number
+):
+    fill(shop, number)
+    client.force_login(clerk)
+    with django_assert_num_queries(11):
+        assert client.get(reverse("payments:nights")).status_code == 200
+
+
+# --- one file
+
+
+@pytest.mark.parametrize("number", [2, 60])
+def test_a_file_asks_eleven_questions_whatever_the_number(
+    client, clerk, alliance, django_assert_num_queries, number
+):
+    run = nights.reconciled("vipps", outcomes={"matched": 2, "amount_mismatch": number})
+    for at in range(number):
+        nights.broken(run, line_no=at + 1)
+    client.force_login(clerk)
+    with django_assert_num_queries(11):
+        page = client.get(reverse("payments:night_file", args=[run.file_id]))
+    assert len(page.context["page"].rows) == min(number, 50)
+    assert page.context["page"].has_more is (number > 50)
+
+
+def test_breaks_are_filtered_by_kind_and_state_and_a_made_up_word_is_ignored(
+    client, clerk, alliance
+):
+    run = nights.reconciled("vipps", outcomes={"matched": 1, "duplicate": 1, "fee_mismatch": 1})
+    twice = nights.broken(run, "duplicate")
+    fee = nights.broken(run, "fee_mismatch", state="closed", closing_note="Agreed.")
+    url = reverse("payments:night_file", args=[run.file_id])
+    client.force_login(clerk)
+
+    def shown(**asked: str) -> list[Break]:
+        return client.get(url, asked).context["page"].rows
+
+    assert shown() == [twice, fee]
+    assert shown(outcome="duplicate") == [twice]
+    assert shown(state="closed") == [fee]
+    assert shown(outcome="duplicate", state="closed") == []
+    assert shown(outcome="nonsense", state="nonsense", after="nonsense") == [twice, fee]
+
+
+def test_the_outcomes_are_drawn_to_scale_and_a_small_part_stays_visible():
+    from payments.views.finance import _shares
+
+    run = Run(outcomes={"matched": 99_999, "duplicate": 1})
+    assert _shares(run) == [("good", 0, 992), ("bad", 992, 8)]
+    assert _shares(Run(outcomes={})) == []
+
+
+def test_any_line_is_shown_as_it_came(client, clerk, alliance, settings):
+    run = nights.reconciled("vipps")
+    stored = settings.FILES_DIR / run.file.path
+    stored.parent.mkdir(parents=True)
+    stored.write_bytes(b"<one/>\n<two a='<script>'/>\n")
+    client.force_login(clerk)
+    url = reverse("payments:night_file", args=[run.file_id])
+    assert (
+        "&lt;two a=&#x27;&lt;script&gt;&#x27;/&gt;" in client.get(f"{url}?line=2").content.decode()
+    )
+    assert "Line 9 cannot be shown" in client.get(f"{url}?line=9").content.decode()
+    stored.unlink()
+    assert "Line 2 cannot be shown" in client.get(f"{url}?line=2").content.decode()
+
+
+def test_a_quarantined_file_says_whom_to_ask(client, clerk, vipps_admin, rival_admin):
+    file = nights.quarantined("vipps")
+    client.force_login(clerk)
+    text = client.get(reverse("payments:night_file", args=[file.pk])).content.decode()
+    assert "This file could not be taken" in text
+    assert "mailto:admin@vipps.example" in text
+    assert "mailto:admin@pivo.example" not in text
+
+
+def test_the_csv_is_named_after_the_whole_file_name(client, clerk, alliance, settings):
+    run = nights.reconciled("vipps", name="vipps-2026-10-14.xml")
+    path = settings.VAR_DIR / run.csv_path
+    path.parent.mkdir(parents=True)
+    path.write_text("outcome\nmatched\n")
+    client.force_login(clerk)
+    answer = client.get(reverse("payments:csv", args=[run.file_id]))
+    assert b"".join(answer.streaming_content) == b"outcome\nmatched\n"
+    assert answer["Content-Disposition"] == 'attachment; filename="vipps-2026-10-14.xml.csv"'
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+
+
+def test_a_file_that_was_not_reconciled_has_no_csv(client, clerk, alliance):
+    client.force_login(clerk)
+    url = reverse("payments:csv", args=[nights.quarantined("vipps").pk])
+    assert client.get(url).status_code == 404
+
+
+# --- one break
+
+
+@pytest.fixture
+def opened(shop) -> Break:
+    """An entry that was due and is not in the file."""
+    entry = LedgerEntry.objects.get(payment=builders.payment(shop))
+    run = nights.reconciled("vipps", outcomes={"matched": 1, "missing_in_settlement": 1})
+    return nights.broken(
+        run, "missing_in_settlement", entry=entry, line_no=None, settled_minor=None
+    )
+
+
+def test_a_break_shows_both_sides(client, clerk, shop):
+    entry = LedgerEntry.objects.get(payment=builders.payment(shop))
+    run = nights.reconciled("vipps", outcomes={"amount_mismatch": 1})
+    found = nights.broken(
+        run, entry=entry,
+        line=[7, 0, "vipps", "sale", entry.wallet_ref, entry.store_ref, "NOK", "9000", "NOK",
+              "9000", "158", "8842", "", "", "2026-10-14T14:00:00+02:00", ""],
+    )  # fmt: skip
+    client.force_login(clerk)
+    text = client.get(reverse("payments:break", args=[found.pk])).content.decode()
+    assert "<td>NOK\u00a0100.00</td><td>NOK\u00a090.00</td>" in text
+    assert "<td>NOK\u00a02.75</td><td>NOK\u00a01.58</td>" in text
+    assert "Write off" not in text
+
+
+@pytest.mark.parametrize(("act", "state"), [("close", "closed"), ("write_off", "written_off")])
+def test_the_clerk_ends_a_break_with_a_note(client, clerk, opened, act, state):
+    client.force_login(clerk)
+    url = reverse("payments:break", args=[opened.pk])
+    answer = client.post(url, {"act": act, "note": "Vipps pays it by hand."})
+    assert answer.headers["Location"] == reverse("payments:night_file", args=[opened.file_id])
+    opened.refresh_from_db()
+    assert (opened.state, opened.closed_by, opened.closing_note) == (
+        state, clerk, "Vipps pays it by hand.",
+    )  # fmt: skip
+    entry = AuditEntry.objects.get(verb=f"payments.break.{state}")
+    assert (entry.actor, entry.target_id) == (clerk, str(opened.pk))
+
+
+def test_a_break_without_a_note_stays_open_and_the_page_says_why(client, clerk, opened):
+    client.force_login(clerk)
+    answer = client.post(reverse("payments:break", args=[opened.pk]), {"act": "close", "note": " "})
+    assert answer.status_code == 422
+    text = answer.content.decode()
+    assert "There is a problem" in text
+    assert "Say in a few words how it was solved." in text
+    assert 'aria-describedby="id_note_helptext id_note_error"' in text
+    opened.refresh_from_db()
+    assert opened.state == "open"
+    assert not AuditEntry.objects.filter(verb__startswith="payments.break").exists()
+
+
+def test_a_break_that_another_has_ended_is_refused_in_words(client, clerk, opened):
+    Break.objects.filter(pk=opened.pk).update(state="closed", closing_note="Done already.")
+    client.force_login(clerk)
+    url = reverse("payments:break", args=[opened.pk])
+    answer = client.post(url, {"act": "close", "note": "Me too."})
+    assert answer.status_code == 422
+    opened.refresh_from_db()
+    assert opened.closing_note == "Done already."
+
+
+def test_a_line_that_differs_cannot_be_written_off(client, clerk, alliance):
+    found = nights.broken(nights.reconciled("vipps", outcomes={"amount_mismatch": 1}))
+    client.force_login(clerk)
+    url = reverse("payments:break", args=[found.pk])
+    assert client.post(url, {"act": "write_off", "note": "Gone."}).status_code == 422
+    found.refresh_from_db()
+    assert found.state == "open"
+
+
+def test_a_break_of_a_run_that_is_still_being_written_does_not_exist_yet(client, clerk, opened):
+    Run.objects.filter(pk=opened.run_id).update(state=Run.State.WRITING)
+    client.force_login(clerk)
+    assert client.get(reverse("payments:break", args=[opened.pk])).status_code == 404
+
+
+# --- who may look
+
+
+@pytest.mark.parametrize("person", ["owner", "stranger", "vipps_admin", "reviewer"])
+def test_the_pages_do_not_exist_for_anyone_else(request, client, opened, person):
+    client.force_login(request.getfixturevalue(person))
+    for url in (
+        reverse("payments:nights"),
+        reverse("payments:night_file", args=[opened.file_id]),
+        reverse("payments:csv", args=[opened.file_id]),
+        reverse("payments:break", args=[opened.pk]),
+    ):
+        assert client.get(url).status_code == 404
+    url = reverse("payments:break", args=[opened.pk])
+    assert client.post(url, {"act": "close", "note": "Mine."}).status_code == 404
+    opened.refresh_from_db()
+    assert opened.state == "open"
+
+
+def test_whoever_has_not_signed_in_is_asked_to(client, opened):
+    answer = client.get(reverse("payments:nights"))
+    assert answer.headers["Location"] == "/accounts/login/?next=/finance/"
