@@ -6,6 +6,7 @@ payments.access for who sees what.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import admin
@@ -15,19 +16,19 @@ from django.utils.translation import gettext_lazy as _
 
 from payments import access, settlement
 from payments.models import Batch, Break, Delivery, Link, Payment, Refund, SettlementFile
-from portal.core import money
 from portal.core.admin import ScopedAdmin
+from portal.core.templatetags.onestile import in_zone, money
 from wallets.models import Wallet
 
 
 def in_words(minor: int | None, currency: str) -> str:
-    """Return an amount with its currency, ``-12.50 EUR``, or a dash."""
-    if minor is None:
-        return "–"
-    try:
-        return f"{money.from_minor(minor, currency)} {currency}"
-    except money.UnknownCurrency:
-        return f"{minor} {currency}".strip()
+    """Return an amount with its currency in the reader's locale, or a dash."""
+    return "–" if minor is None else money(minor, currency)
+
+
+def moment(instant: datetime | None, wallet: Wallet) -> str:
+    """Return an instant in a wallet's time zone, its name behind it, or a dash."""
+    return "–" if instant is None else in_zone(instant, wallet.timezone)
 
 
 class MoneyAdmin(ScopedAdmin):
@@ -56,9 +57,13 @@ class ShownInline(admin.TabularInline):
 
 class RefundInline(ShownInline):
     model = Refund
-    fields = ("ref", "wallet_ref", "amount", "occurred_at", "business_date", "due_on")
-    readonly_fields = ("amount",)
+    fields = ("ref", "wallet_ref", "amount", "when", "business_date", "due_on")
+    readonly_fields = ("amount", "when")
     ordering = ("pk",)
+
+    @admin.display(description=_("when"))
+    def when(self, refund: Refund) -> str:
+        return moment(refund.occurred_at, refund.issuer)
 
     @admin.display(description=_("amount"))
     def amount(self, refund: Refund) -> str:
@@ -67,7 +72,7 @@ class RefundInline(ShownInline):
 
 @admin.register(Payment)
 class PaymentAdmin(MoneyAdmin):
-    list_display = ("ref", "occurred_at", "shop", "paid_with", "amount", "state")
+    list_display = ("ref", "when", "shop", "paid_with", "amount", "state")
     list_filter = ("state",)
     list_select_related = ("location", "issuer")
     search_fields = ("ref",)
@@ -75,7 +80,7 @@ class PaymentAdmin(MoneyAdmin):
     fields = (
         "ref", "state", "shop", "address", "paid_with", "wallet_ref", "merchant_ref", "amount",
         "tip", "refunded", "payer_amount", "settled_by", "settlement_amount", "fx_rate",
-        "quote_id", "occurred_at", "business_date", "due_on",
+        "quote_id", "when", "business_date", "due_on",
     )  # fmt: skip
     inlines = (RefundInline,)
 
@@ -102,6 +107,10 @@ class PaymentAdmin(MoneyAdmin):
         ).values_list("pk", flat=True)
         ours = Payment.objects.filter(ref=term).values_list("pk", flat=True)
         return queryset.filter(pk__in=[*by_wallet, *ours]), False
+
+    @admin.display(description=_("when"))
+    def when(self, payment: Payment) -> str:
+        return moment(payment.occurred_at, payment.issuer)
 
     @admin.display(description=_("shop"))
     def shop(self, payment: Payment) -> str:
@@ -170,27 +179,40 @@ class BatchInline(ShownInline):
 
 class DeliveryInline(ShownInline):
     model = Delivery
-    fields = ("name", "result", "arrived_at")
+    fields = ("name", "result", "arrived")
+    readonly_fields = ("arrived",)
     ordering = ("pk",)
+
+    @admin.display(description=_("arrived"))
+    def arrived(self, delivery: Delivery) -> str:
+        return moment(delivery.arrived_at, delivery.feed.wallet)
 
 
 @admin.register(SettlementFile)
 class SettlementFileAdmin(MoneyAdmin):
-    list_display = ("name", "feed", "period_from", "period_to", "version", "state", "received_at")
+    list_display = ("name", "feed", "period_from", "period_to", "version", "state", "received")
     list_filter = ("state",)
-    list_select_related = ("feed",)
+    list_select_related = ("feed__wallet",)
     search_fields = ("name__startswith",)
     search_help_text = _("How the file's name begins. The list has the newest.")
     fields = (
         "name", "feed_code", "identity", "version", "state", "reason_code", "reason_line",
-        "reason_text", "warnings", "period_from", "period_to", "received_at", "settled_at",
+        "reason_text", "warnings", "period_from", "period_to", "received", "decided",
         "size", "sha256", "outcomes",
     )  # fmt: skip
-    readonly_fields = ("feed_code", "outcomes")
+    readonly_fields = ("feed_code", "outcomes", "received", "decided")
     inlines = (BatchInline, DeliveryInline)
 
     def rows(self, request: HttpRequest) -> QuerySet[SettlementFile]:
         return access.files_of(request.user)
+
+    @admin.display(description=_("received"))
+    def received(self, file: SettlementFile) -> str:
+        return moment(file.received_at, file.feed.wallet)
+
+    @admin.display(description=_("decided"))
+    def decided(self, file: SettlementFile) -> str:
+        return moment(file.settled_at, file.feed.wallet)
 
     @admin.display(description=_("feed"))
     def feed_code(self, file: SettlementFile) -> str:
@@ -279,20 +301,29 @@ class LinkAdmin(MoneyAdmin):
 class BreakAdmin(MoneyAdmin):
     list_display = (
         "outcome", "wallet", "wallet_ref", "kind", "expected", "settled", "business_date",
-        "opened_at", "state",
+        "opened", "state",
     )  # fmt: skip
     list_filter = ("state", "outcome")
     search_fields = ("wallet_ref__exact",)
     search_help_text = _("The wallet's id of a payment or refund, whole. The list has the newest.")
     fields = (
         "outcome", "flags", "wallet", "wallet_ref", "kind", "expected", "settled", "difference",
-        "business_date", "line_no", "raw_line", "note", "state", "opened_at", "closed_at",
+        "business_date", "line_no", "raw_line", "note", "state", "opened", "closed",
         "closing_note",
     )  # fmt: skip
-    readonly_fields = ("expected", "settled", "difference", "raw_line")
+    readonly_fields = ("expected", "settled", "difference", "raw_line", "opened", "closed")
+    list_select_related = ("feed__wallet",)
 
     def rows(self, request: HttpRequest) -> QuerySet[Break]:
         return access.breaks_of(request.user)
+
+    @admin.display(description=_("opened"))
+    def opened(self, break_: Break) -> str:
+        return moment(break_.opened_at, break_.feed.wallet)
+
+    @admin.display(description=_("closed"))
+    def closed(self, break_: Break) -> str:
+        return moment(break_.closed_at, break_.feed.wallet)
 
     @admin.display(description=_("expected"))
     def expected(self, break_: Break) -> str:

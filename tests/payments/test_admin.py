@@ -256,6 +256,16 @@ def test_a_wallets_admin_finds_her_own_rows(nights, vipps_admin, at, kind):
     assert client.get(url(kind, "history", own.pk)).status_code == 200
 
 
+def test_amounts_and_moments_are_shown_as_on_every_page(nights, vipps_admin, at):
+    builders.refund(nights["vipps"].payment, price_minor=2_500)
+    page = at(vipps_admin).get(url("payment", "change", nights["vipps"].payment.pk))
+    shown = page.content.decode()
+    for words in ("NOK\xa0100.00", "NOK\xa025.00", "14 Oct 2026, 14:00 CEST", "15:00 CEST"):
+        assert words in shown
+    shown = at(vipps_admin).get(url("break", "changelist")).content.decode()
+    assert "14 Oct 2026, 14:00 CEST" in shown
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_rivals_row_is_as_unknown_as_one_that_is_not(nights, rival_admin, at, kind):
     client, theirs = at(rival_admin), nights["vipps"].row(kind)
