@@ -34,6 +34,8 @@ def is_reviewer(request: HttpRequest) -> bool:
 class ReviewDesk(ReadOnlyAdmin):
     """Rows for reviewers; to anyone else the pages are not there."""
 
+    change_form_template = "merchants/admin/row.html"
+
     def has_module_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
 

@@ -23,6 +23,7 @@ from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
 from merchants import qr
+from merchants.outlines import Outlines
 
 FONTS = Path(__file__).resolve().parent.parent / "static" / "fonts"
 REGULAR, BOLD, CHINESE = "NotoSans-Regular", "NotoSans-Bold", "DroidSansFallback"
@@ -314,16 +315,41 @@ def _number(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
+@lru_cache(maxsize=8)
+def _outlines(name: str) -> Outlines:
+    return Outlines(_font(name).face)
+
+
+def _letters(words: Words) -> str:
+    """Return a line of text as drawn letters."""
+    drawn = []
+    for at, name, piece in words.pieces():
+        outlines = _outlines(name)
+        scale = words.size * POINT / outlines.units
+        for letter in piece:
+            if path := outlines.path(letter):
+                drawn.append(
+                    f'<path transform="translate({_number(at)} {_number(words.y)}) '
+                    f'scale({scale:.6f} -{scale:.6f})" d="{path}"/>'
+                )
+            at += POINT * _font(name).stringWidth(letter, words.size)
+    fill = ' fill="#fff"' if words.white else ""
+    return f"<g{fill}>{''.join(drawn)}</g>"
+
+
 def svg(face: Face) -> bytes:
-    """Return the face as SVG; every text carries its width, so that it fits in any font."""
+    """Return the face as SVG. Letters are drawn, so that no machine needs our fonts."""
+    drawn = marks(face)
+    said = " / ".join(mark.text for mark in drawn if isinstance(mark, Words))
     parts = [
         '<svg xmlns="http://www.w3.org/2000/svg" '
         f'width="{_number(WIDTH)}mm" height="{_number(HEIGHT)}mm" '
         f'viewBox="0 0 {_number(WIDTH)} {_number(HEIGHT)}" role="img">',
         f"<title>{escape(f'Sticker {qr.grouped(face.code)}, {face.shop}, {face.city}')}</title>",
+        f"<desc>{escape(said)}</desc>",
         f'<rect width="{_number(WIDTH)}" height="{_number(HEIGHT)}" fill="#fff"/>',
     ]
-    for mark in marks(face):
+    for mark in drawn:
         if isinstance(mark, Bar):
             parts.append(
                 f'<rect x="{_number(mark.x)}" y="{_number(mark.y)}" '
@@ -338,16 +364,7 @@ def svg(face: Face) -> bytes:
                 f'scale({mark.module:.6f})" d="{path}"/>'
             )
         else:
-            weight = ' font-weight="700"' if mark.font == BOLD else ""
-            fill = ' fill="#fff"' if mark.white else ""
-            text = "".join(piece for _x, _font_name, piece in mark.pieces())
-            parts.append(
-                f'<text x="{_number(WIDTH / 2)}" y="{_number(mark.y)}" text-anchor="middle" '
-                "font-family=\"'Noto Sans','DejaVu Sans',Arial,sans-serif\" "
-                f'font-size="{_number(mark.size * POINT)}"{weight}{fill} '
-                f'textLength="{_number(mark.width)}" lengthAdjust="spacingAndGlyphs">'
-                f"{escape(text)}</text>"
-            )
+            parts.append(_letters(mark))
     parts.append("</svg>\n")
     return "".join(parts).encode()
 

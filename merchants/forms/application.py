@@ -56,6 +56,13 @@ class PrintedText(PlainText):
         return text
 
 
+class TextOrNone(PlainText):
+    """A line that may stay empty when another field says why; the form decides."""
+
+    def validate(self, value: Any) -> None:
+        """Leave an empty answer to the form."""
+
+
 class StepForm(forms.Form):
     """A page of an application; begins with what was saved before."""
 
@@ -99,15 +106,16 @@ class BusinessForm(StepForm):
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
         error_messages={"required": gettext_lazy("Write the number of the business.")},
     )
-    vat_number = PlainText(
+    vat_number = TextOrNone(
         label=gettext_lazy("VAT number"),
         max_length=40,
-        required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     has_no_vat_number = forms.BooleanField(
         label=gettext_lazy("The business has no VAT number"), required=False
     )  # fmt: skip
+
+    use_required_attribute = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -116,14 +124,7 @@ class BusinessForm(StepForm):
         self.fields["legal_form"].choices = [  # type: ignore[attr-defined]
             ("", _("Choose a legal form")), *((code, _(name)) for code, name in forms_of.items())
         ]  # fmt: skip
-        kinds = dict.fromkeys(
-            (kind.name, kind.example)
-            for kind in (identifiers.company_number_kind(country, form) for form in forms_of)
-        )
-        self.fields["company_number"].help_text = "; ".join(
-            _("%(name)s, such as %(example)s") % {"name": _(name), "example": example}
-            for name, example in kinds
-        )
+        self.fields["company_number"].help_text = _numbers_asked_for(country)
         self.fields["vat_number"].help_text = format_lazy(
             gettext_lazy("Such as {example}."), example=identifiers.vat_example(country)
         )
@@ -162,6 +163,21 @@ class BusinessForm(StepForm):
             self.cleaned_data[field] = checked(check)
         except ValidationError as error:
             self.add_error(field, error)
+
+
+def _numbers_asked_for(country: str) -> str:
+    """Say which number names a business, for each legal form that has one of its own."""
+    forms_of = identifiers.legal_forms(country)
+    by_kind: dict[tuple[str, str], list[str]] = {}
+    for form, name in forms_of.items():
+        kind = identifiers.company_number_kind(country, form)
+        by_kind.setdefault((kind.name, kind.example), []).append(_(name))
+    usual = max(by_kind, key=lambda kind: len(by_kind[kind]))
+    said = []
+    for kind, names in sorted(by_kind.items(), key=lambda entry: entry[0] != usual):
+        number = _("%(name)s, such as %(example)s") % {"name": _(kind[0]), "example": kind[1]}
+        said.append(number if kind == usual else f"{' / '.join(names)}: {number}")
+    return " ".join(f"{one[:1].upper()}{one[1:]}." for one in said)
 
 
 class BankForm(StepForm):

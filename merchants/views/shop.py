@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -128,7 +129,7 @@ def location(request: AuthenticatedRequest, code: str) -> HttpResponse:
         "merchants/location.html",
         {
             "location": found,
-            "enrolments": found.enrolments.select_related("wallet").order_by("wallet__name"),
+            "enrolments": found.enrolments.select_related("wallet").order_by(Lower("wallet__name")),
             "not_offered": enrolment.not_offered(found),
             "stickers": found.stickers.order_by("-pk")[:200],
             "may_act": access.may_act(request.user, found.merchant),

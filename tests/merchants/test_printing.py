@@ -62,7 +62,7 @@ def test_one_face_is_an_a6_page_and_a_sheet_is_a4():
 
 def test_the_symbol_in_the_svg_path_is_the_stored_text():
     one = face(demo=True)
-    (path,) = re.findall(r'<path [^>]*d="([^"]+)"', printing.svg(one).decode())
+    (path,) = re.findall(r'<path [^>]*d="([^"]+v1[^"]+)"', printing.svg(one).decode())
     size = len(one.modules)
     drawn = Image.new("L", (size + 8, size + 8), 255)
     for x, y, length in re.findall(r"M(\d+) (\d+)h(\d+)v1h-\d+z", path):
@@ -148,6 +148,26 @@ def test_the_pdf_is_black_ink_only_with_every_font_embedded():
     assert not any(
         item.type == pypdfium2.raw.FPDF_PAGEOBJ_IMAGE for item in document[0].get_objects()
     )
+
+
+def test_letters_of_the_svg_are_drawn_and_need_no_font():
+    drawn = printing.svg(face(shop="Ærø Café 饭店", demo=True)).decode()
+    assert "<text" not in drawn
+    assert "font" not in drawn
+    assert "Ærø Café 饭店" in drawn  # in the description, for those who cannot see it
+    outlines = printing._outlines(printing.BOLD)
+    assert outlines.path("l").startswith("M")
+    assert outlines.path("l").count("Z") == 1
+    assert outlines.path("é").count("Z") == outlines.path("e").count("Z") + 1
+    assert outlines.path(" ") == ""
+
+
+def test_every_letter_of_our_fonts_can_be_drawn():
+    for name in (printing.REGULAR, printing.BOLD, printing.CHINESE):
+        outlines = printing._outlines(name)
+        for code in printing._font(name).face.charToGlyph:
+            path = outlines.path(chr(code))
+            assert path.count("M") == path.count("Z")
 
 
 def test_markup_in_a_name_stays_text():
