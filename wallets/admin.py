@@ -29,6 +29,7 @@ from wallets.models import Credential, Feed, Tariff, Wallet, WalletCountry, Wall
 class AgreedInline(admin.TabularInline):
     """Rows of a wallet: its admins see them, a superuser writes them."""
 
+    template = "admin/edit_inline/tabular_region.html"
     extra = 0
     can_delete = False
 
@@ -230,6 +231,12 @@ class WalletAdmin(ScopedAdmin):
     def revoke(self, request: HttpRequest, wallet_id: int, key_id: int) -> HttpResponse:
         wallet = self._wallet(request, wallet_id)
         key = self._key(wallet, key_id)
+        if request.POST.get("confirm") != "yes":
+            context = {
+                **self.admin_site.each_context(request), "opts": self.opts, "wallet": wallet,
+                "key": key, "title": _("End this API key?"),
+            }  # fmt: skip
+            return TemplateResponse(request, "admin/wallets/wallet/revoke_key.html", context)
         try:
             credentials.revoke(key, by=_person(request), now=timezone.now())
         except credentials.AlreadyRevoked:

@@ -469,7 +469,7 @@ def test_a_rivals_wallet_is_not_there(alliance, rival_admin, at):
         reverse("admin:wallets_key_rotate", args=[alliance["pivo"].pk, key]),
         reverse("admin:wallets_key_revoke", args=[alliance["pivo"].pk, key]),
     ):
-        assert client.post(address, {"label": "x"}).status_code == 404
+        assert client.post(address, {"label": "x", "confirm": "yes"}).status_code == 404
     assert everything() == before
 
 
@@ -512,7 +512,11 @@ def test_a_key_is_rotated_and_revoked_by_buttons(alliance, vipps_admin, at):
     assert "rotated or revoked before" in page.content.decode()
     assert everything() == before
 
-    client.post(reverse("admin:wallets_key_revoke", args=[own.pk, new.pk]))
+    address = reverse("admin:wallets_key_revoke", args=[own.pk, new.pk])
+    page = client.post(address)
+    assert "cannot be undone" in page.content.decode()
+    assert everything() == before, "the first press only asks"
+    client.post(address, {"confirm": "yes"})
     assert credentials.verify(key, now=Credential.objects.get(pk=new.pk).revoked_at) is None
 
 
@@ -527,8 +531,8 @@ def test_keys_change_by_post_alone_and_with_a_token(alliance, vipps_admin, at):
     ):  # fmt: skip
         address = reverse(f"admin:wallets_key_{name}", args=args)
         assert at(vipps_admin).get(address).status_code == 405
-        assert careful.post(address).status_code == 403
-        assert Client().post(address).status_code == 302
+        assert careful.post(address, {"confirm": "yes"}).status_code == 403
+        assert Client().post(address, {"confirm": "yes"}).status_code == 302
     assert everything() == before
 
 
