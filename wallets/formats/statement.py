@@ -46,7 +46,7 @@ class Line(NamedTuple):
     original_ref: str
 
 
-@dataclass
+@dataclass(slots=True)
 class Batch:
     """A settlement inside a file: what the partner pays as one sum.
 

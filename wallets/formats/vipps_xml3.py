@@ -334,7 +334,11 @@ class _Reader:
             closes = _UNIT_CLOSES.match(text, at, cut) if rows else None
             if closes is None or not _is_utf8(opens[0]):
                 continue
-            self._cut_rows(text, done, start, pattern, line, out)
+            between = text[done:start]
+            if "<" in between:
+                self._cut_rows(text, done, start, pattern, line, out)
+            else:
+                out.append(between)
             settlement = line_at_start + text.count("\n", start, text.index("<SettlementI", start))
             unit = _WholeUnit(settlement, opens.groups(), rows, line_no, closes.groups())
             out.append(f"<SettlementDetailsInfo {self._mark(unit)}/>")
@@ -487,11 +491,13 @@ class _Reader:
         problems = len(self.statement.problems)
         self.statement.records += 1
         try:
-            absent = [name for name, fact in zip(_CLOSING_FACTS, facts, strict=True) if not fact]
-            if absent:
+            if "" in facts:
+                absent = [
+                    name for name, fact in zip(_CLOSING_FACTS, facts, strict=True) if not fact
+                ]
                 raise BadValue("bad_columns", f"The settlement has no {', '.join(absent)}.")
             kind, count = facts[0], columns.count_of(facts[1], "NumOfTransactions")
-            capture, refund, gross, net, fee, settled = (amounts[fact][0] for fact in facts[2:])
+            capture, refund, gross, net, fee, settled = [amounts[fact][0] for fact in facts[2:]]
             if kind not in ("Net", "Gross"):
                 raise BadValue("unknown_type", f"SettlementType {kind!r} is neither Net nor Gross.")
         except BadValue as error:
