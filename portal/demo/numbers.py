@@ -18,6 +18,8 @@ from stdnum.pt import nif
 from stdnum.se import orgnr as se_orgnr
 from stdnum.si import ddv, maticna
 
+from merchants import identifiers
+
 # A prime, so that running numbers look strewn and still never meet twice.
 STRIDE = 7_368_787
 
@@ -34,14 +36,15 @@ def _with_check_digit(body: str, rules: ModuleType) -> str:
 
 
 def company_number(country: str, number: int) -> str:
-    """Return the company number of the n-th invented company of a country, n from 0.
+    """Return the number of the n-th invented limited company of a country, n from 0.
 
     Different n give different numbers, up to 60,000 companies a country. Every n has 16
     candidates, because some bodies have no check digit.
     """
     for attempt in range(16):
         try:
-            return _company_number(country, (number + 1) * 16 + attempt)
+            found = _company_number(country, (number + 1) * 16 + attempt)
+            return identifiers.check_company_number(country, "limited", found)
         except NoSuchNumber:
             continue
     raise NoSuchNumber(f"{country} {number}")
@@ -76,7 +79,7 @@ def _company_number(country: str, n: int) -> str:
         return f"FN {100_000 + strewn % 9_899_999}{'abdfghikmpstvwxyz'[n % 17]}"
     if country == "DE":
         courts = ("Berlin (Charlottenburg)", "Hamburg", "München", "Köln", "Leipzig")
-        return f"HRB {1_000 + strewn} {courts[n % len(courts)]}"
+        return f"{courts[n % len(courts)]} HRB {1_000 + strewn}"
     raise NoSuchNumber(country)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from random import Random
 
 from allauth.account.models import EmailAddress
 from django.contrib.auth.hashers import make_password
@@ -10,12 +12,15 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils.translation import gettext
 
+from merchants import onboarding
 from merchants.models import Merchant, MerchantMembership
 from portal.core.models import FINANCE, REVIEWERS, User
-from portal.demo import world
+from portal.demo import numbers, world
 from wallets.models import Wallet, WalletMembership
 
 PASSWORD = "one sticker, every wallet"  # noqa: S105  (printed on purpose: it is a demo)
+
+NEWCOMER = "lena@zirbenlaube.example"
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,24 @@ def _give_role(user: User, person: Person) -> None:
     else:
         name = REVIEWERS if person.role == "reviewer" else FINANCE
         user.groups.add(Group.objects.get_or_create(name=name)[0])
+
+
+def leave_an_application(*, now: datetime) -> None:
+    """Let a newcomer hand in an application, so that the reviewer has something to decide."""
+    user, created = User.objects.get_or_create(email=NEWCOMER, defaults={"name": "Lena Licht"})
+    if not created:
+        return
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    draft = onboarding.start(applicant=user, now=now)
+    answers = {
+        "country": "AT", "legal_form": "limited", "legal_name": "Zirbenlaube Kaffeehaus GmbH",
+        "company_number": "901234b", "has_no_vat_number": True,
+        "iban": numbers.iban("AT", Random("newcomer")),  # noqa: S311
+        "mcc": "5812", "location_name": "Zirbenlaube", "street": "Lindengasse 7",
+        "postcode": "6020", "city": "Innsbruck",
+    }  # fmt: skip
+    onboarding.save(draft, answers=answers, by=user, now=now)
+    onboarding.submit(draft, by=user, now=now)
 
 
 def describe(person: Person) -> str:

@@ -134,7 +134,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 def _some_stickers() -> list[Sticker]:
     """Return the newest retailer's stickers, where people most likely come from, and two more."""
-    newest = Merchant.objects.exclude(ref__startswith="mer_demo").order_by("-pk")[:3]
+    newest = Merchant.objects.exclude(ref__startswith=world.MERCHANT_PREFIX).order_by("-pk")[:3]
     stickers = Sticker.objects.select_related("location").exclude(state=Sticker.State.REVOKED)
     return [
         *stickers.filter(location__merchant__in=list(newest)).order_by("-pk")[:5],
@@ -165,7 +165,7 @@ def pay(request: HttpRequest, code: str) -> HttpResponse:
             messages.success(request, _("Paid. The shop sees it at once."))
             return redirect("demo:paid", ref=payment.ref)
     context = {"form": form, "sticker": sticker, "shop": shop, "wallets": wallets}
-    return render(request, "demo/pay.html", context, status=422 if form.errors else 200)
+    return render(request, "demo/pay.html", context)
 
 
 def _wallets_at(shop: Location) -> list[Wallet]:

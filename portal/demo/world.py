@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 from bisect import bisect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import accumulate
@@ -17,13 +17,14 @@ from pathlib import Path
 from random import Random
 
 from django.db import connection, transaction
+from django.db.models import Count
 
-from merchants import enrolment, qr, stickers
+from merchants import enrolment, onboarding, qr, stickers
 from merchants.models import Enrolment, Location, Merchant, Sticker
 from portal.core.models import Setting, User
 from portal.demo import numbers
 from portal.demo.words import WORDS
-from wallets.models import COUNTRIES, Wallet
+from wallets.models import COUNTRIES
 
 PLACES = Path(__file__).with_name("places.csv")
 SINCE = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -47,13 +48,7 @@ _COUNTRY_PATTERN = tuple(
     for country in row
 )
 
-ACQUIRERS = {
-    "NO": ("vipps",), "FI": ("pivo", "epassi"), "SE": ("epassi",), "DK": ("vipps",),
-    "IS": ("vipps",), "AT": ("bluecode",), "DE": ("bluecode",), "SI": ("bluecode",),
-    "ES": ("momo",), "PT": ("pagaqui",),
-}  # fmt: skip
-"""Which wallets contract the retailers of a country."""
-
+MERCHANT_PREFIX = "mer_demo"
 SEED_SETTING = "demo.seed"
 
 
@@ -86,7 +81,6 @@ class Retailer:
     vat_number: str
     iban: str
     mcc: str
-    acquirer: str
     since: datetime
     shops: list[Shop] = field(default_factory=list)
 
@@ -171,7 +165,7 @@ def _retailer(seed: int, number: int, first_shop: int, *, at_most: int) -> Retai
     retailer = Retailer(
         number=number, legal_name=f"{name} {words.company}", country=country,
         company_number=company, vat_number=numbers.vat_number(country, company, rng),
-        iban=numbers.iban(country, rng), mcc=mcc, acquirer=rng.choice(ACQUIRERS[country]),
+        iban=numbers.iban(country, rng), mcc=mcc,
         since=SINCE + timedelta(minutes=7 * (number % 20_000)),
     )  # fmt: skip
     for n in range(min(count, at_most)):
@@ -187,7 +181,7 @@ def _retailer(seed: int, number: int, first_shop: int, *, at_most: int) -> Retai
 
 
 def merchant_ref(number: int) -> str:
-    return f"mer_demo{number:06d}"
+    return f"{MERCHANT_PREFIX}{number:06d}"
 
 
 def location_code(number: int) -> str:
@@ -233,21 +227,26 @@ def build(*, seed: int, locations: int, report: Report = lambda done, total: Non
     """
     Setting.objects.update_or_create(name=SEED_SETTING, defaults={"value": str(seed)})
     covers = _Coverage()
-    there = set(Merchant.objects.filter(ref__startswith="mer_demo").values_list("ref", flat=True))
+    there = dict(
+        Merchant.objects.filter(ref__startswith=MERCHANT_PREFIX)
+        .annotate(shops=Count("locations"))
+        .values_list("ref", "shops")
+    )
     waiting: list[Retailer] = []
-    passed = made = 0
+    done = made = 0
     for retailer in retailers(seed=seed, locations=locations):
-        if retailer.ref in there:
-            passed += len(retailer.shops)
+        # A smaller world may have cut its last chain short.
+        stored = there.get(retailer.ref, 0)
+        done += stored
+        if stored == len(retailer.shops):
             continue
-        waiting.append(retailer)
-        shops = sum(len(one.shops) for one in waiting)
-        if shops >= LOCATIONS_A_TRANSACTION:
+        waiting.append(replace(retailer, shops=retailer.shops[stored:]))
+        if sum(len(one.shops) for one in waiting) >= LOCATIONS_A_TRANSACTION:
             made += _store(waiting, covers)
             waiting = []
-            report(passed + made, locations)
+            report(done + made, locations)
     made += _store(waiting, covers)
-    report(passed + made, locations)
+    report(done + made, locations)
     return made
 
 
@@ -255,7 +254,7 @@ class _Coverage:
     """Who covers what, looked up once."""
 
     def __init__(self) -> None:
-        self.wallets = {wallet.code: wallet for wallet in Wallet.objects.all()}
+        self.acquirers = {country: onboarding.acquirer_for(country) for country in COUNTRIES}
         self.by_country = {
             country: enrolment.covering(country=country, currency=currency)
             for country, (_name, currency, _zone) in COUNTRIES.items()
@@ -264,22 +263,25 @@ class _Coverage:
 
 @transaction.atomic
 def _store(batch: list[Retailer], covers: _Coverage) -> int:
-    merchants = Merchant.objects.bulk_create(
+    known = Merchant.objects.in_bulk([one.ref for one in batch], field_name="ref")
+    made = Merchant.objects.bulk_create(
         Merchant(
             ref=one.ref, legal_name=one.legal_name, country=one.country, legal_form="limited",
             company_number=one.company_number, vat_number=one.vat_number, iban=one.iban,
-            mcc=one.mcc, acquirer=covers.wallets[one.acquirer], created_at=one.since,
+            mcc=one.mcc, acquirer=covers.acquirers[one.country], created_at=one.since,
         )
         for one in batch
+        if one.ref not in known
     )  # fmt: skip
+    known |= {merchant.ref: merchant for merchant in made}
     locations = Location.objects.bulk_create(
         Location(
-            code=location_code(shop.number), merchant=merchant, name=shop.name,
+            code=location_code(shop.number), merchant=known[one.ref], name=shop.name,
             street=shop.street, postcode=shop.postcode, city=shop.city, country=one.country,
             currency=COUNTRIES[one.country][1], mcc=one.mcc, state=Location.State.ACCEPTING,
             created_at=one.since,
         )
-        for one, merchant in zip(batch, merchants, strict=True)
+        for one in batch
         for shop in one.shops
     )  # fmt: skip
     Enrolment.objects.bulk_create(

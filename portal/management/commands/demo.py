@@ -18,6 +18,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
+from portal.core import clock
 from portal.demo import nights, once, people, work, world
 from portal.demo.faults import BadPlan
 from portal.management.commands.simulate import add_night_arguments
@@ -161,6 +162,7 @@ class Command(BaseCommand):
         seed = world.seed(default=options["seed"])
         world.build(seed=seed, locations=world.NAMED_SHOPS)
         logins = people.set_up()
+        people.leave_an_application(now=clock.now())
         if not work.open_jobs():
             if world.size() < options["locations"] or nights.closed_through() is None:
                 work.queue_build(
