@@ -170,8 +170,8 @@ def _numbers_asked_for(country: str) -> str:
     forms_of = identifiers.legal_forms(country)
     by_kind: dict[tuple[str, str], list[str]] = {}
     for form, name in forms_of.items():
-        kind = identifiers.company_number_kind(country, form)
-        by_kind.setdefault((kind.name, kind.example), []).append(_(name))
+        number_of = identifiers.company_number_kind(country, form)
+        by_kind.setdefault((number_of.name, number_of.example), []).append(_(name))
     usual = max(by_kind, key=lambda kind: len(by_kind[kind]))
     said = []
     for kind, names in sorted(by_kind.items(), key=lambda entry: entry[0] != usual):
