@@ -42,7 +42,6 @@ class ShownInline(admin.TabularInline):
     """Rows below a row that the person may see."""
 
     template = "admin/edit_inline/tabular_region.html"
-    template = "admin/edit_inline/shown.html"
     extra = max_num = 0
     can_delete = False
     show_change_link = False
