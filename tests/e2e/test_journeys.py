@@ -229,6 +229,11 @@ def test_a_wallets_admin_sees_its_own_files_and_nobody_elses(visitor) -> None:
     own.look()
     file = own.page.url
 
+    own.go("/admin/wallets/wallet/")
+    own.page.get_by_role("main").get_by_role("link", name="Vipps").first.click()
+    own.look()
+    assert own.page.get_by_role("main").get_by_text("Pivo").count() == 0
+
     rival.sign_in("admin@pivo.example", PASSWORD)
     rival.page.get_by_role("link", name="Settlement files").first.wait_for()
     rival.finds_nothing_at(file)
