@@ -74,6 +74,7 @@ def _font(name: str) -> TTFont:
     return font
 
 
+@lru_cache(maxsize=16_384)
 def _has(font: str, mark: str) -> bool:
     return ord(mark) in _font(font).face.charToGlyph
 
@@ -89,7 +90,8 @@ def unprintable(text: str) -> str:
     )
 
 
-def _pieces(text: str, font: str) -> list[tuple[str, str]]:
+@lru_cache(maxsize=4_096)
+def _pieces(text: str, font: str) -> tuple[tuple[str, str], ...]:
     """Cut a text into (font, piece), leaving out what cannot be printed."""
     found: list[tuple[str, str]] = []
     for mark in text:
@@ -100,12 +102,17 @@ def _pieces(text: str, font: str) -> list[tuple[str, str]]:
             found[-1] = (used, found[-1][1] + mark)
         else:
             found.append((used, mark))
-    return found
+    return tuple(found)
+
+
+@lru_cache(maxsize=4_096)
+def _width_of_a_point(text: str, font: str) -> float:
+    return POINT * sum(_font(used).stringWidth(piece, 1) for used, piece in _pieces(text, font))
 
 
 def _width(text: str, font: str, size: float) -> float:
     """Return the width of a text in millimetres; ``size`` is in points."""
-    return POINT * sum(_font(used).stringWidth(piece, size) for used, piece in _pieces(text, font))
+    return size * _width_of_a_point(text, font)
 
 
 def _wrap(text: str, font: str, size: float, width: float) -> list[str]:
@@ -283,10 +290,11 @@ def _draw_pdf(canvas: Canvas, drawn: list[Mark]) -> None:
             canvas.saveState()
             canvas.translate(mark.x, -mark.y)
             canvas.scale(mark.module, mark.module)
-            path = canvas.beginPath()
-            for y, x, length in qr.runs(mark.modules):
-                path.rect(x, -y - 1, length, 1)
-            canvas.drawPath(path, stroke=0, fill=1)  # one path: no seams between modules
+            # One path, so that no seams show between modules; whole numbers, so it is short.
+            canvas.addLiteral(
+                " ".join(f"{x} {-y - 1} {length} 1 re" for y, x, length in qr.runs(mark.modules))
+                + " f"
+            )
             canvas.restoreState()
         else:
             if mark.white:
