@@ -58,11 +58,20 @@ def in_norway(draft, client) -> Application:
 
 
 def test_the_whole_way_from_an_account_to_a_sticker(
-    anna, client, reviewer, django_capture_on_commit_callbacks
+    alliance, client, reviewer, django_capture_on_commit_callbacks
 ):
+    offer = page(client.get(reverse("merchants:apply")))
+    assert "1.10" in offer
+    signup = re.search(r'href="(/accounts/signup/[^"]+)"', offer)[1]
+    password = {"password1": "nine green kettles", "password2": "nine green kettles"}
+    client.post(signup, {"email": "anna@kaffe.example", "next": "/apply/", **password})
+    (letter,) = mail.outbox
+    code = re.search(r"^\s*([A-Z0-9]{3,}-?[A-Z0-9]{3,})\s*$", letter.body, re.MULTILINE)[1]
+    confirmed = client.post(reverse("account_email_verification_sent"), {"code": code})
+    assert confirmed.url == "/apply/"
+    anna = User.objects.get(email="anna@kaffe.example")
     home = client.get(reverse("merchants:home"))
     assert "See what it costs and apply" in page(home)
-    assert "1.10" in page(client.get(reverse("merchants:apply")))
     client.post(reverse("merchants:apply"))
     ref = Application.objects.get().ref
     assert "0 of 5 pages are complete" in page(client.get(f"/apply/{ref}/"))
