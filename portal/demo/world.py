@@ -159,7 +159,9 @@ def _retailer(seed: int, number: int, first_shop: int, *, at_most: int) -> Retai
         words = WORDS[country]
         trade, mcc = rng.choice(words.trades)
         name = f"{rng.choice(words.fronts)}{rng.choice(words.backs)} {trade}"
-        count, first_city = _shop_count(rng), _place(country, rng).name
+        # The first ones are small, so that the smallest world reaches every country.
+        count = 1 if number < len(COUNTRIES) else _shop_count(rng)
+        first_city = _place(country, rng).name
     words = WORDS[country]
     company = numbers.company_number(country, number)
     retailer = Retailer(

@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from portal.demo import nights, world
+from tests.portal import demo_urls
 
 
 @pytest.fixture
 def demo(settings: Any) -> None:
     settings.DEMO = True
-    settings.ROOT_URLCONF = "tests.portal.demo_urls"
+    settings.ROOT_URLCONF = demo_urls.__name__
 
 
 @pytest.fixture
