@@ -51,7 +51,9 @@ def nights(request: HttpRequest) -> HttpResponse:
         context["calendar"] = calendar
         context["absent"] = calendar.in_state(queries.Night.ABSENT)
         context["quarantined"] = calendar.in_state(queries.Night.QUARANTINED)
-        context["rolls"] = queries.roll_forward()
+        rolls = queries.roll_forward()
+        context["rolls_open"] = [r for r in rolls if r.closing["count"] or not r.adds_up]
+        context["rolls_rest"] = [r for r in rolls if not r.closing["count"] and r.adds_up]
         context["names"] = {feed.wallet.code: feed.wallet.name for feed in calendar.feeds}
     return render(request, "payments/nights.html", context)
 

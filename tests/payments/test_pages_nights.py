@@ -259,7 +259,22 @@ def test_the_roll_forward_is_the_last_runs_and_is_proved(client, clerk, alliance
     run.save()
     assert [roll.adds_up for roll in queries.roll_forward()] == [False]
     client.force_login(clerk)
-    assert "does not add up" in client.get(reverse("payments:nights")).content.decode()
+    page = client.get(reverse("payments:nights"))
+    assert "does not add up" in page.content.decode()
+    assert [roll.wallet for roll in page.context["rolls_open"]] == ["vipps"]
+
+
+def test_what_has_nothing_open_steps_back(client, clerk, alliance, at_evening):
+    nights.reconciled("vipps", day=DAY)
+    left = nights.reconciled("pivo", day=DAY)
+    left.roll_forward[0]["settled"] = {"count": 2, "minor": 20_000}
+    left.roll_forward[0]["closing"] = {"count": 1, "minor": 10_000}
+    left.save()
+    client.force_login(clerk)
+    page = client.get(reverse("payments:nights"))
+    assert [roll.wallet for roll in page.context["rolls_open"]] == ["pivo"]
+    assert [roll.wallet for roll in page.context["rolls_rest"]] == ["vipps"]
+    assert "1 more with nothing open, which adds up" in page.content.decode()
 
 
 def test_files_are_paged_by_key(client, clerk, alliance, at_evening):
