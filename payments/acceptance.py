@@ -106,6 +106,7 @@ class Rules:
     def __init__(self, issuer: Wallet) -> None:
         self.issuer = issuer
         self._locations: dict[int, tuple[Location, str]] = {}
+        self._routes_taken: dict[tuple[int, int | None], Route] = {}
 
     @cached_property
     def routes(self) -> dict[tuple[str, str], Route]:
@@ -120,7 +121,18 @@ class Rules:
                 settling=row.settled_by,
             )
             for row in covered
+            # Without a feed there is nowhere to settle: the same as not covered.
+            if hasattr(row.settled_by, "feed")
         }
+
+    def route_of(self, payment: Payment) -> Route:
+        """The route a payment was accepted for; its refunds go the same way."""
+        key = (payment.feed_id, payment.hub_id)
+        if key not in self._routes_taken:
+            self._routes_taken[key] = Route(
+                issuer=self.issuer, feed=payment.feed, hub=payment.hub, settling=payment.feed.wallet
+            )
+        return self._routes_taken[key]
 
     def know(self, location_ids: Iterable[int]) -> None:
         """Load locations and the store references this wallet knows them by."""
@@ -367,16 +379,15 @@ def _take(payment: Payment, minor: int) -> None:
 def _draft_refund(
     rules: Rules, payment: Payment, asked: RefundRequest
 ) -> tuple[Refund, LedgerEntry]:
-    sale = LedgerEntry.objects.filter(payment=payment, kind=LedgerEntry.Kind.SALE).first()
-    store_ref = sale.store_ref if sale else rules.place(payment.location_id)[1]
-    return _refund_rows(rules, payment, asked, store_ref, payment.location.country)
+    sale = LedgerEntry.objects.get(payment=payment, kind=LedgerEntry.Kind.SALE)
+    return _refund_rows(rules, payment, asked, sale.store_ref)
 
 
 def _refund_rows(
-    rules: Rules, payment: Payment, asked: RefundRequest, store_ref: str, country: str
+    rules: Rules, payment: Payment, asked: RefundRequest, store_ref: str
 ) -> tuple[Refund, LedgerEntry]:
     check_refs(asked.wallet_ref, asked.merchant_ref)
-    route = rules.route(country, payment.currency)
+    route = rules.route_of(payment)
     settled = asked.price_minor
     if payment.fx_rate:
         # The original's rate holds for the refund, so that a full refund undoes the sale.
@@ -432,19 +443,26 @@ def _store_chunk(rules: Rules, chunk: list[PaymentRequest | RefundRequest]) -> N
         payment.wallet_ref: payment
         for payment in Payment.objects.filter(
             issuer=rules.issuer, wallet_ref__in=[a.payment_wallet_ref for a in asked_refunds]
-        )
+        ).select_related("feed__wallet", "hub")
+    }
+    # As the sale was known: the location may have left the wallet since.
+    stores = dict(
+        LedgerEntry.objects.filter(
+            payment__in=known.values(), kind=LedgerEntry.Kind.SALE
+        ).values_list("payment_id", "store_ref")
+    )
+    stores |= {
+        payment.pk: entry.store_ref for payment, entry in zip(payments, entries, strict=True)
     }
     refunds: list[Refund] = []
     refund_entries: list[LedgerEntry] = []
-    rules.know(payment.location_id for payment in known.values())
     for asked in asked_refunds:
         payment = known.get(asked.payment_wallet_ref)
         if payment is None:
             raise CannotAccept("payment_unknown", "There is no payment with this id.")
         check_amount(asked.price_minor, payment.currency)
         _take(payment, asked.price_minor)
-        location, store_ref = rules.place(payment.location_id)
-        drafted, entry = _refund_rows(rules, payment, asked, store_ref, location.country)
+        drafted, entry = _refund_rows(rules, payment, asked, stores[payment.pk])
         refunds.append(drafted)
         refund_entries.append(entry)
     Refund.objects.bulk_create(refunds)

@@ -128,6 +128,16 @@ class NightLedger:
             self.entries.update(rows)
             self._remember(f"E{RS}{key}{RS}{packed}" for key, packed in rows)
 
+    def widen(self, first: date, last: date) -> None:
+        """Take in more business days, when a file's period proved longer than its start said."""
+        rows = [
+            (key, packed)
+            for key, packed in _open_entries(self.feed, first, last, self.instead_of)
+            if key not in self.entries
+        ]
+        self.entries.update(rows)
+        self._remember(f"W{RS}{key}{RS}{packed}" for key, packed in rows)
+
     def _remember(self, records: Iterable[str]) -> None:
         if self._keep is not None:
             self._keep.add(list(records))
@@ -189,13 +199,14 @@ class KeptLedger:
 
     def __init__(self, path: Path) -> None:
         self.entries: dict[str, str] = {}
+        self._wider: dict[str, str] = {}
         self._found: dict[str, Found] = {}
         self._stores: set[tuple[str, str]] = set()
         for record in _records(path):
             sort, _, rest = record.partition(RS)
-            if sort == "E":
+            if sort in "EW":
                 key, _, packed = rest.partition(RS)
-                self.entries[key] = packed
+                (self.entries if sort == "E" else self._wider)[key] = packed
             elif sort == "P":
                 key, packed, settled_in = rest.split(RS)
                 self._found[key] = Found(packed, settled_in)
@@ -208,6 +219,9 @@ class KeptLedger:
 
     def known_stores(self, stores: set[tuple[str, str]]) -> set[tuple[str, str]]:
         return stores & self._stores
+
+    def widen(self, first: date, last: date) -> None:
+        self.entries.update(self._wider)
 
 
 def _records(path: Path) -> Iterator[str]:

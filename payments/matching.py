@@ -10,11 +10,12 @@ it at once; what is left at the end is missing in the settlement.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from itertools import islice
 from typing import NamedTuple, Protocol
 
 from portal.core import money
-from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line
+from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line, Statement
 
 US = "\x1f"
 CHUNK = 20_000
@@ -88,6 +89,10 @@ class Ledger(Protocol):
         """Return those of the (wallet, store reference) pairs that are enrolled."""
         ...
 
+    def widen(self, first: date, last: date) -> None:
+        """Take in the entries of more business days."""
+        ...
+
 
 def unpack(packed: str) -> Entry:
     return Entry(*packed.split(US, 14))
@@ -95,6 +100,19 @@ def unpack(packed: str) -> Entry:
 
 def key_of(wallet: str, kind: str, ref: str) -> str:
     return f"{wallet}{US}{kind}{US}{ref}"
+
+
+def match_statement(
+    statement: Statement, lines: Iterable[Line], ledger: Ledger
+) -> Iterator[list[Result]]:
+    """Yield the results of a statement's lines; afterwards :func:`left_over` is complete.
+
+    Some layouts state their period with every unit, so it can grow until the last line.
+    """
+    first, last = statement.period_from, statement.period_to
+    yield from match(lines, ledger, first=first.isoformat(), last=last.isoformat())
+    if (statement.period_from, statement.period_to) != (first, last):
+        ledger.widen(statement.period_from, statement.period_to)
 
 
 def match(

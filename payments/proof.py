@@ -30,9 +30,8 @@ def replay(run: Run, *, to: Path) -> str:
     ledger = KeptLedger(Path(settings.VAR_DIR) / run.slice_path)
     writer = exports.Writer(to.with_name(to.name + ".replay"), feed=file.feed, statement=statement)
     try:
-        first, last = statement.period_from.isoformat(), statement.period_to.isoformat()
         lines = settlement.lines_of(statement)
-        for results in matching.match(lines, ledger, first=first, last=last):
+        for results in matching.match_statement(statement, lines, ledger):
             writer.add(results)
         writer.add(matching.left_over(ledger))
     except BaseException:

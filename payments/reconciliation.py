@@ -246,8 +246,7 @@ class Reconciliation:
 
     def _matched(self, statement: Statement, ledger: NightLedger) -> Iterator[list[Result]]:
         lines = settlement.lines_of(statement)
-        first, last = statement.period_from.isoformat(), statement.period_to.isoformat()
-        for results in matching.match(lines, ledger, first=first, last=last):
+        for results in matching.match_statement(statement, lines, ledger):
             self._count(results)
             self._stay_alive()
             yield results

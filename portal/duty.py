@@ -5,32 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Iterator
-from typing import Any
 
-from celery import Task
 from django.db import DatabaseError, close_old_connections
-from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from payments import settlement
-from payments import tasks as payment_tasks
 from portal import tasks
-from portal.core import jobs
 
 logger = logging.getLogger(__name__)
 
 ASK_EVERY_SECONDS = 1.0
 HINT_AGAIN_SECONDS = 5.0
-
-
-def due() -> Iterator[tuple[Task[..., Any], dict[str, int]]]:
-    """Yield the tasks that rows call for at this moment."""
-    now = timezone.now()
-    for feed_id in settlement.feeds_with_work(now=now):
-        yield payment_tasks.reconcile_feed, {"feed_id": feed_id}
-    for job_id in jobs.waiting(now=now):
-        yield tasks.run_job, {"job_id": job_id}
 
 
 def ask_until(stopped: threading.Event) -> None:
@@ -41,7 +25,7 @@ def ask_until(stopped: threading.Event) -> None:
     hinted: dict[tuple[object, ...], float] = {}
     while not stopped.wait(ASK_EVERY_SECONDS):
         try:
-            for task, kwargs in due():
+            for task, kwargs in tasks.due():
                 key = (task.name, *kwargs.values())
                 if time.monotonic() - hinted.get(key, -HINT_AGAIN_SECONDS) < HINT_AGAIN_SECONDS:
                     continue

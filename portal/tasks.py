@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from celery import shared_task
+from celery import Task, shared_task
 from django.utils import timezone
 
+from payments import settlement
 from payments import tasks as payment_tasks
+from payments.api import idempotency
 from portal.core import audit, jobs
 
 
 @shared_task
 def tick(**_: Any) -> None:
-    """Once a minute: collect what partners left, read it, seal the audit trail."""
+    """Once a minute: collect what partners left, have it read, tidy up."""
     payment_tasks.collect_feeds()
-    audit.seal()
-    from portal import duty
-
-    for task, kwargs in duty.due():
+    for task, kwargs in due():
         task.apply_async(kwargs=kwargs)
+    audit.seal()
+    idempotency.forget_old(now=timezone.now())
+
+
+def due() -> Iterator[tuple[Task[..., Any], dict[str, int]]]:
+    """Yield the tasks that rows call for at this moment."""
+    now = timezone.now()
+    for feed_id in settlement.feeds_with_work(now=now):
+        yield payment_tasks.reconcile_feed, {"feed_id": feed_id}
+    for job_id in jobs.waiting(now=now):
+        yield run_job, {"job_id": job_id}
 
 
 @shared_task

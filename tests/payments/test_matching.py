@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,6 +27,9 @@ class PlainLedger:
 
     def known_stores(self, stores: set[tuple[str, str]]) -> set[tuple[str, str]]:
         return stores & STORES
+
+    def widen(self, first: date, last: date) -> None:
+        raise AssertionError("no period grows here")
 
 
 def packed(number: int, store: str, currency: str, gross: int, fee: int, day: str) -> str:

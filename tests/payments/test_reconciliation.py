@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import timedelta
 
 import pytest
@@ -271,6 +272,35 @@ def test_a_night_replays_to_the_same_bytes(sales, shop, tmp_path):
         assert again.read() == made
 
 
+def test_a_period_that_grows_with_its_units_accounts_for_all_its_days(
+    shop, merchant, sales, tmp_path
+):
+    other = builders.location(merchant)
+    before = [
+        entry_of(builders.payment(at, occurred_at=builders.NOON - timedelta(days=1)))
+        for at in (shop, other)
+    ]
+    # The unit of today comes first; the unit of yesterday states its own day.
+    today = builders.settlement_file(tmp_path, [builders.line(sale) for sale in sales])
+    yesterday = builders.settlement_file(
+        tmp_path, [builders.line(before[1])], day=DAY - timedelta(days=1), name="vipps-x.xml"
+    )
+    unit = re.compile(rb"<SettlementDetailsInfo>.*</SettlementDetailsInfo>", re.DOTALL)
+    [extra] = unit.findall(yesterday.read_bytes())
+    whole = today.read_bytes()
+    end = unit.search(whole).end()
+    today.write_bytes(whole[:end] + extra + whole[end:])
+    file = builders.reconciled("vipps", today)
+    assert (file.state, file.reason_text) == ("reconciled", "")
+    assert (file.period_from, file.period_to) == (DAY - timedelta(days=1), DAY)
+    assert outcomes_of(file) == {"matched": 4, "missing_in_settlement": 1}
+    assert Break.objects.get().entry_id == before[0].pk
+    run = Run.objects.get(file=file)
+    made = exports.csv_file(run).read_bytes()
+    exports.csv_file(run).unlink()
+    assert exports.open_csv(run).read() == made
+
+
 def test_a_replay_notices_changed_bytes(sales, tmp_path):
     file = builders.reconciled(
         "vipps", builders.settlement_file(tmp_path, [builders.line(sales[0])])
@@ -363,9 +393,7 @@ def test_writing_off_takes_an_entry_out_of_the_roll_forward(sales, clerk, tmp_pa
         now=Run.objects.get().finished_at + timedelta(seconds=1),
     )
     assert AuditEntry.objects.filter(verb="payments.break.written_off", actor=clerk).count() == 1
-    tomorrow = builders.payment(
-        sales[0].location, occurred_at=builders.NOON + timedelta(days=1)
-    )
+    tomorrow = builders.payment(sales[0].location, occurred_at=builders.NOON + timedelta(days=1))
     night = builders.settlement_file(
         tmp_path, [builders.line(entry_of(tomorrow))],
         day=DAY + timedelta(days=1), number=2_000_002,
