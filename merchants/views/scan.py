@@ -18,7 +18,9 @@ def scan(request: HttpRequest, code: str) -> HttpResponse:
     """Name the shop behind a code and the wallets it takes, or say what is wrong with it."""
     code = code[:80]
     canonical = qr.normalise(code)
-    found = Sticker.objects.filter(code=canonical).select_related("location__merchant").first()
+    stickers = Sticker.objects.select_related("location__merchant")
+    # No code has other characters; PostgreSQL would refuse some of them as a text at all.
+    found = stickers.filter(code=canonical).first() if canonical.isalnum() else None
     if found is None:
         return _page(request, "unknown", status=404, code=code, mistake=_mistake(code))
     if found.code != code:
