@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from hashlib import sha256
 from itertools import accumulate, islice
 from pathlib import Path
@@ -217,12 +218,10 @@ class _Simulation:
         done = 0
         for day in days:
             for wallet, count in crowd.shares(self.volume):
-                self.report(
-                    done,
-                    total,
-                    _("Payments of %(day)s: %(who)s") % {"day": day, "who": wallet.name},
+                message = _("Payments of %(day)s: %(who)s") % {"day": day, "who": wallet.name}
+                crowd.pay(
+                    wallet, day, count=count, alive=partial(self.report, done, total, message)
                 )
-                crowd.pay(wallet, day, count=count)
                 done += 1
             for feed in self.feeds:
                 self.report(
@@ -764,9 +763,9 @@ class _Crowd:
             for wallet, low, high in zip(self.wallets, bounds, bounds[1:], strict=False)
         ]
 
-    def pay(self, wallet: Wallet, day: date, *, count: int) -> None:
-        """Let a wallet's users pay on a day."""
-        requests = self._requests(wallet, day, count=count)
+    def pay(self, wallet: Wallet, day: date, *, count: int, alive: Callable[[], None]) -> None:
+        """Let a wallet's users pay on a day; ``alive`` is called now and then meanwhile."""
+        requests = _telling(self._requests(wallet, day, count=count), alive)
         acceptance.accept_many(
             wallet=wallet, requests=_new_ones(wallet, requests) if self.resume else requests
         )
@@ -836,6 +835,17 @@ class _Crowd:
             local.astimezone(UTC), shop, minor + tip, tip, _merchant_ref(rng), refund_after,
             refund_percent,
         )  # fmt: skip
+
+
+def _telling(
+    requests: Iterable[acceptance.PaymentRequest | acceptance.RefundRequest],
+    alive: Callable[[], None],
+) -> Iterator[acceptance.PaymentRequest | acceptance.RefundRequest]:
+    # Some thousand take seconds, and a job must speak up once a minute.
+    for number, one in enumerate(requests):
+        if number % 4_000 == 0:
+            alive()
+        yield one
 
 
 def _new_ones(
