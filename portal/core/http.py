@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 
 from portal.core.models import User
 
@@ -26,6 +26,8 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if _has_nul(request):
+            raise Http404
         given = request.headers.get("X-Request-Id", "")
         request_id = given if re.fullmatch(r"[\w-]{8,64}", given, re.ASCII) else uuid.uuid4().hex
         request.META["REQUEST_ID"] = request_id
@@ -37,6 +39,14 @@ class RequestIdMiddleware:
             # A signed-in page must not be shown from a cache after signing out.
             response["Cache-Control"] = "no-store"
         return response
+
+
+def _has_nul(request: HttpRequest) -> bool:
+    """Tell whether the address has a NUL: PostgreSQL refuses it as a text, and nothing here
+    is called so. Form fields refuse it themselves."""
+    return "\0" in request.path_info or any(
+        "\0" in text for name, values in request.GET.lists() for text in (name, *values)
+    )
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
