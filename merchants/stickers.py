@@ -44,11 +44,15 @@ def normalise(typed: str) -> str:
     return qr.normalise(typed)
 
 
-def base_url() -> str:
-    """Return the address stickers carry; raise UnsafeAddress unless it is https or a demo."""
+def base_url(*, demo: bool) -> str:
+    """Return the address stickers carry; raise UnsafeAddress when a real one's is not https.
+
+    ``demo`` says that the code is marked DEMO: such a sticker may lead to any address, since
+    it moves no money wherever it hangs.
+    """
     address: str = settings.QR_BASE_URL
     parts = urlsplit(address)
-    if not settings.DEMO and (parts.scheme != "https" or not parts.hostname):
+    if not (demo or settings.DEMO) and (parts.scheme != "https" or not parts.hostname):
         raise UnsafeAddress(
             _("Stickers would carry %(address)s. Set QR_BASE_URL to an https address first.")
             % {"address": address}
@@ -60,8 +64,9 @@ def draft(
     location: Location, *, code: str, now: datetime, by: User | None = None, till: str = ""
 ) -> Sticker:
     """Return a sticker, unsaved, with its exact text, for writing many at once."""
+    address = base_url(demo=qr.is_demo(code))
     return Sticker(
-        code=code, location=location, till=till, payload=qr.payload(base_url(), code),
+        code=code, location=location, till=till, payload=qr.payload(address, code),
         issued_at=now, issued_by=by,
     )  # fmt: skip
 
@@ -78,7 +83,7 @@ def issue(
     """Issue a sticker for a location that takes payments; store its exact text and symbol.
 
     Raises Refused when the location is closed or suspended, the code is not whole, or the
-    address on it is not https outside the demo.
+    address on it is not https though the code is a real one.
     """
     if location.state != Location.State.ACCEPTING:
         raise Refused(_("This shop takes no payments at present, so it gets no sticker."))

@@ -35,6 +35,15 @@ def test_outside_the_demo_only_https_is_printed(shop, settings, address):
     assert not AuditEntry.objects.exists()
 
 
+def test_a_code_that_says_demo_may_carry_http_anywhere(shop, settings):
+    settings.QR_BASE_URL = "http://127.0.0.1:8000"
+    code = qr.code_of(5, demo=True)
+    sticker = stickers.issue(shop, by=None, now=NOON, code=code)
+    assert sticker.payload == f"http://127.0.0.1:8000/q/{code}"
+    with pytest.raises(stickers.UnsafeAddress):
+        stickers.draft(shop, code=qr.code_of(5), now=NOON)
+
+
 def test_demo_codes_say_so_and_may_carry_http(shop, settings):
     settings.DEMO = True
     settings.QR_BASE_URL = "http://127.0.0.1:8000"

@@ -296,6 +296,29 @@ def test_simulate_makes_a_small_world_when_there_is_none(
     assert Payment.objects.count() == 40
 
 
+def test_simulate_needs_no_address_for_its_demo_stickers(
+    db, settings, tmp_path: Path, monkeypatch
+) -> None:
+    settings.QR_BASE_URL = "http://127.0.0.1:8000"
+    monkeypatch.setattr(simulate, "SMALL_WORLD", 20)
+    call_command("simulate", "--days=1", "--volume=7", "--faults=none", "--to", str(tmp_path))
+    sticker = Sticker.objects.get(code=CODE)
+    assert sticker.payload == f"http://127.0.0.1:8000/q/{CODE}"
+
+
+def test_simulate_refuses_in_a_sentence(small_world, tmp_path: Path, monkeypatch) -> None:
+    in_the_way = tmp_path / "file"
+    in_the_way.write_text("")
+    with pytest.raises(CommandError, match="file cannot be written"):
+        call_command("simulate", "--days=1", "--to", str(in_the_way))
+    with pytest.raises(CommandError, match="before there was a calendar"):
+        call_command("simulate", "--days=999999", "--to", str(tmp_path))
+    monkeypatch.setattr(simulate, "is_migrated", lambda: False)
+    with pytest.raises(CommandError, match="manage.py migrate"):
+        call_command("simulate", "--days=1", "--to", str(tmp_path))
+    assert not Payment.objects.exists()
+
+
 def test_simulate_says_what_is_wrong_with_its_options(small_world, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="--to DIR"):
         call_command("simulate", "--days=1")

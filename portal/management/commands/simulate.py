@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 
+from merchants.refusals import Refused
+from payments.acceptance import CannotAccept
 from portal.demo import faults, nights, work, world
 from wallets import partners
 from wallets.models import Wallet
@@ -39,21 +43,40 @@ class Command(BaseCommand):
             return
         if options["to"] is None:
             raise CommandError("Say where the files shall go: --to DIR.")
+        if not is_migrated():
+            raise CommandError("The database has no tables yet, or old ones: manage.py migrate")
+        try:
+            truth = self._simulate(options)
+        except (nights.CannotSimulate, faults.BadPlan, Refused, CannotAccept) as error:
+            raise CommandError(str(error)) from None
+        except OSError as error:
+            raise CommandError(
+                f"{error.filename or options['to']} cannot be written or read: {error.strerror}."
+            ) from None
+        self.stdout.write(f"{len(truth['deliveries'])} deliveries in {options['to']}")
+
+    def _simulate(self, options: dict[str, Any]) -> dict[str, Any]:
+        until = options["until"]
+        try:
+            first = until - timedelta(days=options["days"] - 1)
+        except OverflowError:
+            raise CommandError("--days goes back to before there was a calendar.") from None
+        options["to"].mkdir(parents=True, exist_ok=True)
         if not Wallet.objects.exists():
             partners.set_up()
         if not world.is_there():
             world.build(seed=options["seed"], locations=SMALL_WORLD)
-        until = options["until"]
-        first = until - timedelta(days=options["days"] - 1)
-        try:
-            truth = nights.simulate(
-                days=options["days"], seed=options["seed"], until=until,
-                volume=options["volume"], to=options["to"],
-                plan=work.plan_of(options["faults"], seed=options["seed"], first=first, last=until),
-            )  # fmt: skip
-        except (nights.CannotSimulate, faults.BadPlan) as error:
-            raise CommandError(str(error)) from None
-        self.stdout.write(f"{len(truth['deliveries'])} deliveries in {options['to']}")
+        return nights.simulate(
+            days=options["days"], seed=options["seed"], until=until,
+            volume=options["volume"], to=options["to"],
+            plan=work.plan_of(options["faults"], seed=options["seed"], first=first, last=until),
+        )  # fmt: skip
+
+
+def is_migrated() -> bool:
+    """Tell whether the database has every table of this version."""
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
 def add_night_arguments(parser: ArgumentParser) -> None:
