@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import json
 import uuid
+from array import array
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import partial
@@ -19,10 +20,11 @@ from hashlib import sha256
 from itertools import accumulate, islice
 from pathlib import Path
 from random import Random
+from sys import intern
 from types import ModuleType
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import Max, OuterRef, Subquery
 from django.utils.translation import gettext as _
 
 from merchants import enrolment
@@ -722,37 +724,83 @@ class _Sale:
     refund_percent: int
 
 
+class _Street:
+    """The shops of a country, which has one currency, in the order of their codes.
+
+    Some thirty bytes each, as the demo has up to 190,000; a Shop is made when somebody pays.
+    """
+
+    def __init__(self, country: str, currency: str) -> None:
+        self.country, self.currency = country, currency
+        self.pks, self.stickers = array("q"), array("q")
+        self.mccs: list[str] = []
+
+    def shop(self, at: int) -> Shop:
+        return Shop(
+            self.pks[at], self.country, self.currency, self.mccs[at], self.stickers[at] or None
+        )
+
+
+@dataclass(frozen=True)
+class _Near:
+    """Where a wallet's users can pay in one country: places on its street."""
+
+    street: _Street
+    places: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __getitem__(self, at: int) -> Shop:
+        return self.street.shop(self.places[at])
+
+
 class _Crowd:
     """Everybody who pays: the same people every time for the same seed and day."""
 
     def __init__(self, seed: int, wallets: list[Wallet], *, resume: bool) -> None:
         self.seed, self.wallets, self.resume = seed, wallets, resume
-        stickers = dict(
-            Sticker.objects.filter(state__in=["issued", "printed"])
-            .order_by("-code")
-            .values_list("location_id", "pk")
-        )
-        self.shops = [
-            Shop(*row, stickers.get(row[0]))
-            for row in Location.objects.filter(state="accepting", merchant__state="active")
-            .order_by("code")
-            .values_list("pk", "country", "currency", "mcc")
-        ]
+        self.streets = self._streets()
         self.near = {wallet.pk: self._shops_of(wallet) for wallet in wallets}
         self.yesterday: dict[int, list[tuple[str, int]]] = {}
 
-    def _shops_of(self, wallet: Wallet) -> dict[str, list[Shop]]:
-        enrolled = set(
-            Enrolment.objects.filter(wallet=wallet, state="approved").values_list(
-                "location_id", flat=True
-            )
+    def _streets(self) -> dict[tuple[str, str], _Street]:
+        """Read every open shop once, with the sticker that has the lowest code."""
+        streets: dict[tuple[str, str], _Street] = {}
+        sticker = Sticker.objects.filter(
+            location=OuterRef("pk"), state__in=["issued", "printed"]
+        ).order_by("code")
+        shops = (
+            Location.objects.filter(state="accepting", merchant__state="active")
+            .order_by("code")
+            .values_list("pk", "country", "currency", "mcc", Subquery(sticker.values("pk")[:1]))
         )
+        for pk, country, currency, mcc, sticker_id in shops.iterator(chunk_size=2_000):
+            street = streets.get((country, currency))
+            if street is None:
+                street = streets[country, currency] = _Street(country, currency)
+            street.pks.append(pk)
+            street.stickers.append(sticker_id or 0)
+            street.mccs.append(intern(mcc))
+        return streets
+
+    def _shops_of(self, wallet: Wallet) -> dict[str, _Near]:
+        found: dict[str, _Near] = {}
         covered = set(wallet.countries.values_list("country", "currency"))
-        found: dict[str, list[Shop]] = defaultdict(list)
-        for shop in self.shops:
-            if shop.pk in enrolled and (shop.country, shop.currency) in covered:
-                found[shop.country].append(shop)
-        return dict(sorted(found.items()))
+        for (country, currency), street in sorted(self.streets.items()):
+            if (country, currency) not in covered:
+                continue
+            enrolled = set(
+                Enrolment.objects.filter(
+                    wallet=wallet, state="approved", location__country=country
+                ).values_list("location_id", flat=True).iterator(chunk_size=5_000)
+            )  # fmt: skip
+            places: Sequence[int] = range(len(street.pks))
+            if not enrolled.issuperset(street.pks):
+                places = array("l", (at for at in places if street.pks[at] in enrolled))
+            if places:
+                found[country] = _Near(street, places)
+        return found
 
     def shares(self, volume: int) -> list[tuple[Wallet, int]]:
         """Return how many of ``volume`` payments a day each wallet's users make."""
@@ -811,7 +859,7 @@ class _Crowd:
             )  # fmt: skip
         self.yesterday[wallet.pk] = back_tomorrow
 
-    def _sale(self, rng: Random, wallet: Wallet, near: dict[str, list[Shop]], day: date) -> _Sale:
+    def _sale(self, rng: Random, wallet: Wallet, near: dict[str, _Near], day: date) -> _Sale:
         if wallet.home_country in near and rng.randrange(100) < HOME_PERCENT:
             country = wallet.home_country
         else:
