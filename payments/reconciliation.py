@@ -18,6 +18,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from django.utils import timezone
 from payments import exports, matching, settlement
 from payments.ledger import NightLedger, Slice
 from payments.matching import Result
-from payments.models import Batch, Break, LedgerEntry, Link, Run, SettlementFile
+from payments.models import Break, LedgerEntry, Link, Run, SettlementFile
 from portal.core import audit, leases
 from wallets.formats.statement import NOT_A_PAYMENT, Line, Problem, Statement
 from wallets.models import Feed, Wallet
@@ -39,10 +40,9 @@ logger = logging.getLogger(__name__)
 ENGINE = "1"
 MOST_ATTEMPTS = 5
 LEASE_SECONDS = 120
-LINKS_AT_ONCE = 5_000
-BREAKS_AT_ONCE = 2_000
-TURN_SECONDS = 0.01
-"""On SQLite a waiting writer looks again after 1 to 100 ms, so turns must be short and many."""
+LINKS_AT_ONCE = 2_000
+BREAKS_AT_ONCE = 500
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.005, 0.1
 
 
 def run_feed(feed_id: int, *, now: datetime) -> None:
@@ -73,11 +73,10 @@ def run_file(file: SettlementFile, *, claim: leases.Claim, now: datetime) -> Non
     try:
         Reconciliation(file, claim=claim, now=now).run()
     except settlement.Refused as refusal:
-        sweep(file.feed, claim=claim)
-        settlement.quarantine(file, refusal.problem, now=now)
+        _refuse(file, refusal.problem, claim=claim, now=now)
     except MemoryError:
         text = "The file is too large for this machine's memory."
-        settlement.quarantine(file, Problem("too_large", 0, text), now=now)
+        _refuse(file, Problem("too_large", 0, text), claim=claim, now=now)
     except (leases.LeaseLost, OSError):
         raise
     except Exception as error:
@@ -85,7 +84,12 @@ def run_file(file: SettlementFile, *, claim: leases.Claim, now: datetime) -> Non
         if file.attempts < MOST_ATTEMPTS:
             return
         text = f"Reading it fails with {type(error).__name__}; the portal's operators must look."
-        settlement.quarantine(file, Problem("internal", 0, text), now=now)
+        _refuse(file, Problem("internal", 0, text), claim=claim, now=now)
+
+
+def _refuse(file: SettlementFile, problem: Problem, *, claim: leases.Claim, now: datetime) -> None:
+    sweep(file.feed, claim=claim)
+    settlement.quarantine(file, problem, now=now)
 
 
 def sweep(feed: Feed, *, claim: leases.Claim) -> None:
@@ -93,6 +97,7 @@ def sweep(feed: Feed, *, claim: leases.Claim) -> None:
     for dead in Run.objects.filter(feed=feed, state=Run.State.WRITING).select_related("file"):
         _delete(Link.objects.filter(run=dead), claim)
         _delete(Break.objects.filter(run=dead), claim)
+        _delete(dead.file.batches.all(), claim)
         _turn(Link.objects.filter(reversed_by=dead), None, claim)
         for name in (dead.csv_path, dead.slice_path):
             path = Path(settings.VAR_DIR) / name
@@ -100,30 +105,39 @@ def sweep(feed: Feed, *, claim: leases.Claim) -> None:
                 left.unlink(missing_ok=True)
         with transaction.atomic():
             claim.hold()
-            dead.file.batches.all().delete()
             dead.delete()
 
 
 def _delete(rows: Any, claim: leases.Claim) -> None:
+    """Delete rows, some at a time, without asking who may point at them: nobody is left."""
     while pks := list(rows.order_by("pk").values_list("pk", flat=True)[:LINKS_AT_ONCE]):
-        with transaction.atomic():
-            claim.hold()
-            rows.filter(pk__gte=pks[0], pk__lte=pks[-1]).delete()
-        _let_others_write()
+        numbers = ", ".join(map(str, pks))
+        with _turn_to_write(claim), connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM {rows.model._meta.db_table} WHERE id IN ({numbers})"  # noqa: S608
+            )
 
 
 def _turn(links: Any, run: Run | None, claim: leases.Claim) -> None:
     """Mark links as reversed by a run (or by none again), some at a time."""
     while pks := list(links.order_by("pk").values_list("pk", flat=True)[:LINKS_AT_ONCE]):
-        with transaction.atomic():
-            claim.hold()
+        with _turn_to_write(claim):
             links.filter(pk__gte=pks[0], pk__lte=pks[-1]).update(reversed_by=run)
-        _let_others_write()
 
 
-def _let_others_write() -> None:
+@contextmanager
+def _turn_to_write(claim: leases.Claim) -> Iterator[None]:
+    """A short transaction under the lease, and on SQLite as long a pause behind it.
+
+    There only one may write. Whoever waits looks again after 1 to 100 ms, so turns have to
+    be short, many, and leave as much time as they take: with less, waiting payments pile up.
+    """
+    began = time.monotonic()
+    with transaction.atomic():
+        claim.hold()
+        yield
     if connection.vendor == "sqlite":
-        time.sleep(TURN_SECONDS)
+        time.sleep(min(LONGEST_PAUSE, max(SHORTEST_PAUSE, time.monotonic() - began)))
 
 
 @contextmanager
@@ -290,49 +304,45 @@ class Reconciliation:
     # --- writing, in short transactions
 
     def _write_rows(self, statement: Statement) -> None:
-        with transaction.atomic():
-            self.claim.hold()
-            batches = self._write_batches(statement)
+        batches = self._write_batches(statement)
         if self.old:
             _turn(Link.objects.filter(run=self.old, reversed_by=None), self.run_row, self.claim)
         self._write_links(batches)
         for at in range(0, len(self.breaks), BREAKS_AT_ONCE):
-            with transaction.atomic():
-                self.claim.hold()
-                rows = [self._break(result) for result in self.breaks[at : at + BREAKS_AT_ONCE]]
+            rows = [self._break(result) for result in self.breaks[at : at + BREAKS_AT_ONCE]]
+            with _turn_to_write(self.claim):
                 _insert("payments_break", _BREAK_COLUMNS, rows)
-            _let_others_write()
 
     def _write_batches(self, statement: Statement) -> list[int]:
+        """Write the batches; return their ids in the order of the file."""
         sums: dict[int, list[Tally]] = defaultdict(list)
         for (index, *_), tally in self.tallies.items():
             sums[index].append(tally)
-        rows = []
-        for index, batch in enumerate(statement.batches):
-            tally = _added(sums[index])
-            rows.append(
-                Batch(
-                    file=self.file, settlement_ref=batch.ref, wallet=batch.wallet,
-                    currency=batch.currency, value_date=batch.value_date, lines=tally.lines,
-                    gross_minor=tally.settled_gross_minor, fee_minor=tally.fee_minor,
-                    net_minor=tally.net_minor, other_minor=tally.other_minor,
-                )
-            )  # fmt: skip
-        Batch.objects.bulk_create(rows, batch_size=BREAKS_AT_ONCE)
-        return [row.pk for row in rows]
+        batches = statement.batches
+        for at in range(0, len(batches), LINKS_AT_ONCE):
+            rows = []
+            for index, batch in enumerate(batches[at : at + LINKS_AT_ONCE], at):
+                tally = _added(sums[index])
+                rows.append(
+                    (self.file.pk, batch.ref, batch.wallet, batch.currency, batch.value_date,
+                     tally.lines, tally.settled_gross_minor, tally.fee_minor, tally.net_minor,
+                     tally.other_minor)
+                )  # fmt: skip
+            with _turn_to_write(self.claim):
+                _insert("payments_batch", _BATCH_COLUMNS, rows)
+        # Nobody else writes batches of this file, so their ids rise in the order of the rows.
+        return list(self.file.batches.order_by("pk").values_list("pk", flat=True))
 
     def _write_links(self, batches: list[int]) -> None:
         links, run_id = self.links, self.run_row.pk
         order: Any = range(len(links.entries))
-        if any(a > b for a, b in zip(links.entries, links.entries[1:], strict=False)):
+        if any(a > b for a, b in pairwise(links.entries)):
             # In the order of the unique index, so that it grows at its end.
             order = sorted(order, key=links.entries.__getitem__)
         for at in range(0, len(order), LINKS_AT_ONCE):
             rows = [self._link(index, run_id, batches) for index in order[at : at + LINKS_AT_ONCE]]
-            with transaction.atomic():
-                self.claim.hold()
+            with _turn_to_write(self.claim):
                 _insert("payments_link", _LINK_COLUMNS, rows)
-            _let_others_write()
 
     def _link(self, index: int, run_id: int, batches: list[int]) -> tuple[Any, ...]:
         links = self.links
@@ -531,6 +541,10 @@ def _written_off(feed: Feed, *, since: datetime | None) -> dict[tuple[str, str],
     return {(row["wallet"], row["currency"]): (row["n"], row["s"]) for row in grouped.order_by()}
 
 
+_BATCH_COLUMNS = (
+    "file_id", "settlement_ref", "wallet", "currency", "value_date", "lines", "gross_minor",
+    "fee_minor", "net_minor", "other_minor",
+)  # fmt: skip
 _LINK_COLUMNS = (
     "entry_id", "run_id", "batch_id", "line_no", "rule", "settled_gross_minor",
     "settled_fee_minor", "settled_currency", "fx_rate",
