@@ -16,13 +16,14 @@ It carries every field of a line. It cannot carry two batches of one wallet and 
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from portal.core.money import from_minor
+from portal.core.money import EXPONENTS, from_minor
 from wallets.formats import columns
 from wallets.formats.columns import BadValue, Column, Money, Reading, TextFile, Times
 from wallets.formats.statement import (
@@ -96,6 +97,15 @@ RECORDS = {
 }  # fmt: skip
 """Every kind of record: what it is, and its cells in order after the letter."""
 
+_ID_CELL = r"([!-{}~]{1,64})"
+_AMOUNT_CELL = r"(-?[0-9]{1,10}\.[0-9]{2})"
+_usual = re.compile(
+    rf"D\|{_ID_CELL}\|([SR])\|{_ID_CELL}\|{_ID_CELL}\|([A-Z]{{3}})\|{_AMOUNT_CELL}\|\5\|\6\|"
+    rf"{_AMOUNT_CELL}\|{_AMOUNT_CELL}\|\|((?:[!-{{}}~](?:[ -{{}}~]{{0,138}}[!-{{}}~])?)?)\|"
+    rf"([0-9T:+.Z-]{{19,40}})\|((?:[!-{{}}~]{{1,64}})?)",
+    re.ASCII,
+).fullmatch
+
 _LAST_LETTER_AFTER = {"D": "HD", "T": "HDT", "E": "HDT"}
 
 
@@ -152,6 +162,8 @@ class _Reader:
 
     def take(self, number: int, text: str) -> Line | None:
         self.number = number
+        if self.last == "D" and (usual := _usual(text)) and (line := self.usual(number, usual)):
+            return line
         cells = text.split("|")
         letter = cells[0]
         if self.last not in _LAST_LETTER_AFTER.get(letter, ""):
@@ -172,6 +184,29 @@ class _Reader:
                     "Ask the partner for a corrected file.",
                 )  # fmt: skip
         return None
+
+    def usual(self, number: int, found: re.Match[str]) -> Line | None:
+        """Return the line of the usual record at once, or None where a closer look is needed.
+
+        The pattern has proved every cell but the arithmetic: a sale or refund that was not
+        converted, in a currency with two decimals.
+        """
+        (wallet, letter, ref, store, currency, gross, fee, net, merchant_ref, occurred_at,
+         original_ref) = found.groups()  # fmt: skip
+        batch = self.reading.known.get((wallet, currency))
+        if batch is None or EXPONENTS.get(currency) != 2:
+            return None
+        minor, fee_minor, net_minor = (int(text.replace(".", "")) for text in (gross, fee, net))
+        if minor - fee_minor != net_minor or (minor < 0) != (letter == "R"):
+            return None
+        self.reading.tallies[batch].add(minor, fee_minor, net_minor)
+        amount = str(minor)
+        return tuple.__new__(
+            Line,
+            (number, batch, wallet, KINDS[letter], ref, store, currency, amount, currency, amount,
+             str(fee_minor), str(net_minor), "", merchant_ref, self.times[occurred_at],
+             original_ref),
+        )  # fmt: skip
 
     def detail(self, number: int, cells: list[str]) -> Line:
         (_letter, wallet, kind, ref, store, currency, gross, settled_currency, settled, fee, net,
