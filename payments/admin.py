@@ -332,12 +332,14 @@ class BreakAdmin(MoneyAdmin):
 
     @admin.display(description=_("settled"))
     def settled(self, break_: Break) -> str:
-        return in_words(break_.settled_minor, break_.currency)
+        return in_words(break_.settled_minor, break_.settled_currency)
 
     @admin.display(description=_("difference"))
     def difference(self, break_: Break) -> str:
         if break_.expected_minor is None or break_.settled_minor is None:
             return "–"
+        if break_.settled_currency != break_.currency:
+            return "–"  # amounts in two currencies have no difference
         return in_words(break_.settled_minor - break_.expected_minor, break_.currency)
 
     @admin.display(description=_("the line as it came"))

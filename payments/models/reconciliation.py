@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.models.ledger import LedgerEntry
 from payments.models.settlement import Batch, SettlementFile
+from wallets.formats.statement import Line
 from wallets.models import Feed
 
 
@@ -173,3 +174,8 @@ class Break(models.Model):
 
     def __str__(self) -> str:
         return f"{self.outcome} {self.wallet_ref}"
+
+    @property
+    def settled_currency(self) -> str:
+        """Return the currency of ``settled_minor``: the line's own, if there is a line."""
+        return Line(*self.line).currency if len(self.line) == len(Line._fields) else self.currency

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -189,6 +190,7 @@ def break_(request: AuthenticatedRequest, break_id: int) -> HttpResponse:
         pk=break_id,
     )
     form = EndBreakForm(request.POST if request.method == "POST" else None)
+    line = Line(*found.line) if len(found.line) == len(Line._fields) else None
     may_write_off = found.outcome == Break.Outcome.MISSING_IN_SETTLEMENT
     if request.method == "POST" and form.is_valid():
         end = breaks.write_off if request.POST.get("act") == "write_off" else breaks.close
@@ -207,7 +209,10 @@ def break_(request: AuthenticatedRequest, break_id: int) -> HttpResponse:
         {
             "break": found,
             "form": form,
-            "line": Line(*found.line) if len(found.line) == len(Line._fields) else None,
+            "line": line,
+            "line_at": datetime.fromisoformat(line.occurred_at)
+            if line and line.occurred_at
+            else None,
             "may_write_off": may_write_off,
             "names": dict(Wallet.objects.values_list("code", "name")),
         },

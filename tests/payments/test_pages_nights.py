@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from payments import queries
-from payments.models import Break, Delivery, LedgerEntry, Run, SettlementFile
+from payments.models import Batch, Break, Delivery, LedgerEntry, Run, SettlementFile
 from payments.queries import Night
 from portal.core.models import AuditEntry
 from tests import builders
@@ -223,7 +223,8 @@ def test_a_night_shows_totals_matched_and_breaks_by_kind(client, clerk, alliance
     )
     client.force_login(clerk)
     text = client.get(reverse("payments:nights")).content.decode()
-    assert "of NOK\u00a0120,400.00" in text
+    file_page = client.get(reverse("payments:night_file", args=[run.file_id])).content.decode()
+    assert '<td class="num">NOK\u00a0120,400.00</td>' in file_page
     assert "<strong>NOK\u00a0117,992.00</strong>" in text
     assert '<span class="num">2</span> amount differs' in text
     assert '<span class="num">1</span> settled twice' in text
@@ -351,6 +352,42 @@ def test_the_outcomes_are_drawn_to_scale_and_a_small_part_stays_visible():
     run = Run(outcomes={"matched": 99_999, "duplicate": 1})
     assert _shares(run) == [("good", 0, 992), ("bad", 992, 8)]
     assert _shares(Run(outcomes={})) == []
+
+
+def test_an_amount_in_another_currency_is_shown_in_its_own(client, clerk, alliance):
+    run = nights.reconciled(outcomes={"matched": 2, "currency_mismatch": 1})
+    break_ = nights.broken(
+        run, "currency_mismatch",
+        line=[
+            7, 0, "vipps", "sale", "P1", "S1", "SEK", "9000", "SEK", "9000", "20", "8980", "", "",
+            "2026-10-14T08:30:00+00:00", "",
+        ],
+    )  # fmt: skip
+    assert break_.settled_currency == "SEK"
+    client.force_login(clerk)
+    shown = client.get(reverse("payments:night_file", args=[run.file_id])).content.decode()
+    assert '<td class="num">NOK\xa0100.00</td>' in shown
+    assert '<td class="num">SEK\xa090.00</td>' in shown
+    assert "NOK\xa090.00" not in shown
+    sides = client.get(reverse("payments:break", args=[break_.pk])).content.decode()
+    assert "14 Oct 2026, 10:30 CEST" in sides
+
+
+def test_many_settlements_step_back_behind_their_sum(client, clerk, alliance):
+    run = nights.reconciled()
+    address = reverse("payments:night_file", args=[run.file_id])
+    client.force_login(clerk)
+    assert "<details open>" in client.get(address).content.decode()
+    Batch.objects.bulk_create(
+        Batch(
+            file=run.file, settlement_ref=f"T-{n}", wallet="vipps", currency="NOK",
+            value_date=DAY, lines=0, gross_minor=0, fee_minor=0, net_minor=0,
+        )
+        for n in range(10)
+    )  # fmt: skip
+    shown = client.get(address).content.decode()
+    assert "11 settlements in this file" in shown
+    assert "<details open>" not in shown
 
 
 def test_any_line_is_shown_as_it_came(client, clerk, alliance, settings):
