@@ -24,6 +24,10 @@ from merchants import identifiers
 STRIDE = 7_368_787
 
 
+# How many numbers there are where the form leaves room for fewer than ten million.
+_NUMBERS = {"DK": 9_000_000, "AT": 9_899_999, "DE": 9_999_000}
+
+
 class NoSuchNumber(LookupError):
     """No check digit fits; ask with the next running number."""
 
@@ -38,8 +42,8 @@ def _with_check_digit(body: str, rules: ModuleType) -> str:
 def company_number(country: str, number: int) -> str:
     """Return the number of the n-th invented limited company of a country, n from 0.
 
-    Different n give different numbers, up to 60,000 companies a country. Every n has 16
-    candidates, because some bodies have no check digit.
+    Different n give different numbers, up to 40,000 companies a country. Every n has 16
+    candidates, because some bodies have no check digit and some numbers are too long.
     """
     for attempt in range(16):
         try:
@@ -52,6 +56,8 @@ def company_number(country: str, number: int) -> str:
 
 def _company_number(country: str, n: int) -> str:
     strewn = (n * STRIDE) % 10_000_000
+    if strewn >= _NUMBERS.get(country, 10_000_000):
+        raise NoSuchNumber(f"{country} {n}")
     if country == "NO":
         return _with_check_digit(f"9{strewn:07d}", no_orgnr)
     if country == "FI":
@@ -61,7 +67,7 @@ def _company_number(country: str, n: int) -> str:
         body = _with_check_digit(f"55{strewn:07d}", se_orgnr)
         return f"{body[:6]}-{body[6:]}"
     if country == "DK":
-        return _with_check_digit(f"{1 + strewn % 9}{(strewn // 9) % 1_000_000:06d}", cvr)
+        return _with_check_digit(f"{1 + strewn % 9}{strewn // 9:06d}", cvr)
     if country == "ES":
         return _with_check_digit(f"B{strewn:07d}", cif)
     if country == "PT":
@@ -76,7 +82,7 @@ def _company_number(country: str, n: int) -> str:
     if country == "SI":
         return _with_check_digit(f"{strewn % 1_000_000:06d}", maticna)
     if country == "AT":
-        return f"FN {100_000 + strewn % 9_899_999}{'abdfghikmpstvwxyz'[n % 17]}"
+        return f"FN {100_000 + strewn}{'abdfghikmpstvwxyz'[n % 17]}"
     if country == "DE":
         courts = ("Berlin (Charlottenburg)", "Hamburg", "München", "Köln", "Leipzig")
         return f"{courts[n % len(courts)]} HRB {1_000 + strewn}"

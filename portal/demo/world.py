@@ -166,7 +166,7 @@ def _retailer(seed: int, number: int, first_shop: int, *, at_most: int) -> Retai
         count = 1 if number < len(COUNTRIES) else _shop_count(rng)
         first_city = _place(country, rng).name
     words = WORDS[country]
-    company = numbers.company_number(country, number)
+    company = numbers.company_number(country, _number_at_home(number))
     retailer = Retailer(
         number=number, legal_name=f"{name} {words.company}", country=country,
         company_number=company, vat_number=numbers.vat_number(country, company, rng),
@@ -183,6 +183,13 @@ def _retailer(seed: int, number: int, first_shop: int, *, at_most: int) -> Retai
             )
         )  # fmt: skip
     return retailer
+
+
+def _number_at_home(number: int) -> int:
+    """Return how many retailers of the same country come before one."""
+    rounds, at = divmod(number, len(_COUNTRY_PATTERN))
+    country = _COUNTRY_PATTERN[at]
+    return rounds * _COUNTRY_PATTERN.count(country) + _COUNTRY_PATTERN[:at].count(country)
 
 
 def merchant_ref(number: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from random import Random
 
 import pytest
@@ -39,6 +40,32 @@ def test_the_named_retailers_are_one_shop_and_a_chain() -> None:
     one_shop, chain = RETAILERS[world.ONE_SHOP], RETAILERS[world.CHAIN]
     assert (one_shop.legal_name, len(one_shop.shops)) == ("Havrekroken Bakeri AS", 1)
     assert (chain.legal_name, len(chain.shops)) == ("Tuulikello Kahvilat Oy", 8)
+
+
+def test_every_retailer_has_a_number_among_those_of_its_country() -> None:
+    before: Counter[str] = Counter()
+    for number in range(220):
+        country = world._COUNTRY_PATTERN[number % 50]
+        assert world._number_at_home(number) == before[country]
+        before[country] += 1
+
+
+def test_the_named_retailers_come_from_where_the_pattern_has_them() -> None:
+    for number, (_name, country, *_rest) in world._NAMED.items():
+        assert world._COUNTRY_PATTERN[number] == country
+
+
+@pytest.mark.parametrize("country", sorted(COUNTRIES))
+def test_a_running_number_that_would_be_too_long_is_passed_over(country: str) -> None:
+    # 5,572 was once a German number of eight digits, which no register gives.
+    assert len({numbers.company_number(country, n) for n in range(5_560, 5_580)}) == 20
+
+
+@pytest.mark.full
+def test_the_largest_world_has_no_number_twice() -> None:
+    largest = world.retailers(seed=1, locations=world.MOST_LOCATIONS)
+    found = [(one.country, one.company_number) for one in largest]
+    assert len(set(found)) == len(found) > 60_000
 
 
 @pytest.mark.parametrize("country", sorted(COUNTRIES))
