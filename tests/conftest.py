@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
+from django.db.models import Model
+from django.db.models.base import ModelState
 
 from merchants.models import Location, Merchant, MerchantMembership
 from portal.core.models import FINANCE, REVIEWERS, User
 from tests import builders
 from wallets import partners
-from wallets.models import Wallet, WalletMembership
+from wallets.models import Feed, Tariff, Wallet, WalletCountry, WalletMembership
 
 
 @pytest.fixture(autouse=True)
@@ -23,11 +27,44 @@ def _quick_and_apart(settings, tmp_path: Path) -> None:
     settings.SITE_URL = settings.QR_BASE_URL = "https://q.example"
 
 
+_SET_UP: dict[type[Model], list[Any]] = {}
+
+
 @pytest.fixture
 def alliance(db, tmp_path: Path) -> dict[str, Wallet]:
-    """The seven wallets, each with a feed folder of its own; by code."""
-    partners.set_up(places=tmp_path / "feeds")
-    return {wallet.code: wallet for wallet in Wallet.objects.all()}
+    """The seven wallets, each with a feed folder of its own; by code.
+
+    Set up by the portal's own function once; afterwards the same rows are written again, in
+    a sixth of the time, for the hundreds of tests that begin here.
+    """
+    if not _SET_UP:
+        partners.set_up()
+        for model in (Wallet, Feed, WalletCountry, Tariff):
+            _SET_UP[model] = list(model.objects.order_by("pk"))
+    else:
+        _write_again()
+    wallets = {wallet.code: wallet for wallet in Wallet.objects.all()}
+    feeds = list(Feed.objects.all())
+    for feed in feeds:
+        place = tmp_path / "feeds" / feed.code
+        place.mkdir(parents=True)
+        feed.place = str(place)
+    Feed.objects.bulk_update(feeds, ["place"])
+    return wallets
+
+
+def _write_again() -> None:
+    wallets: dict[int, Wallet] = {}
+    for model, rows in _SET_UP.items():
+        copies = [copy(row) for row in rows]
+        for one in copies:
+            one.pk, one._state = None, ModelState()
+            for name in ("wallet", "settled_by"):
+                if model is not Wallet and hasattr(one, f"{name}_id"):
+                    setattr(one, name, wallets[getattr(one, f"{name}_id")])
+        model.objects.bulk_create(copies)
+        if model is Wallet:
+            wallets = {row.pk: made for row, made in zip(rows, copies, strict=True)}
 
 
 @pytest.fixture
