@@ -27,7 +27,9 @@ It cannot carry: a conversion, more than 1,048,576 rows. A cut workbook never op
 
 from __future__ import annotations
 
+import errno
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -57,7 +59,24 @@ TITLE = "ePassi settlement"
 MOST_ROWS = 1_048_576
 MOST_UNPACKED = 1024**3
 _MOST_PARTS = 64
+# A directory of parts that was cut sends the reader to a place before the first byte: EINVAL.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError,
+    NotImplementedError, RuntimeError, ValueError,
+)  # fmt: skip
+_PIECE = 1 << 20
+_OTHER_BOOKS = {"xl/workbook.bin", "content.xml"}
+_PACKED_BY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 _WRITTEN_AS = re.compile(r"_x[0-9A-Fa-f]{4}_")
+
+_STRAY_CELL = re.compile(
+    rb"<(?:\w++:)?c(?=[\s/>])(?:\s+(?!r\s*=)[\w:.\-]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*+"
+    rb"(?!\s+r\s*=\s*[\"'][A-P](?:[0-9]{1,6}|10[0-4][0-9]{4})[\"'])"
+)
+"""A cell beyond column P or the last row, or one that does not say where it stands."""
+# As most writers put it; only what is not like this is looked at closely.
+_UNUSUAL_CELL = re.compile(rb"<c(?! r=\"[A-P][0-9]{1,6}\")[\s/>]")
+_STRING_ENDS = re.compile(rb"</(?:\w+:)?si\s*>")
 
 _INLINE = re.compile(r"<t(?: [^>]*)?>([^<]*)</t>")
 _SHEET = b"xl/worksheets/sheet1.xml"
@@ -86,15 +105,59 @@ def _check_package(path: Path, options: dict[str, Any]) -> None:
                     f"takes {cap} in {_MOST_PARTS}. Ask the partner to split it.",
                 )  # fmt: skip
             names = {part.filename for part in parts}
+            if any(part.compress_type not in _PACKED_BY for part in parts):
+                raise refuse("not_this_layout", 0, "The workbook is packed as no XLSX ever is.")
             damaged = package.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+            if not damaged:
+                _check_extent(package, cap)
+    except _DAMAGED as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         damaged, names = "the package", {"xl/workbook.xml"}
     if damaged:
         raise refuse(
             "truncated", 0, f"The workbook is damaged at {damaged}. Ask for it to be sent again."
         )
-    if "xl/workbook.xml" not in names:
+    if "xl/workbook.xml" not in names or names & _OTHER_BOOKS:
         raise refuse("not_this_layout", 0, "This is a ZIP file, but no XLSX workbook.")
+
+
+def _check_extent(package: zipfile.ZipFile, cap: int) -> None:
+    """Refuse a workbook that unpacks to little and would still fill the memory when read.
+
+    Cells are laid out as a full table, so that one in the last row and column makes 17
+    thousand million of them; and a shared string is copied for every cell that names it.
+    """
+    longest = named = 0
+    for part in package.infolist():
+        with package.open(part) as file:
+            rest, string = file.read(_PIECE), 0
+            if not rest.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+                continue
+            while rest:
+                piece = file.read(_PIECE)
+                # A tag that would be cut waits for the next piece.
+                cut = rest.rfind(b"<") if piece else len(rest)
+                if cut < 0 or len(rest) - cut > _PIECE:
+                    raise refuse("too_large", 0, f"{part.filename} holds an endless text or tag.")
+                text, rest = rest[:cut], rest[cut:] + piece
+                usual = b":c" not in text and not _UNUSUAL_CELL.search(text)
+                if not usual and (stray := _STRAY_CELL.search(text)):
+                    shown = text[stray.start() : stray.start() + 60].decode("ascii", "replace")
+                    raise refuse(
+                        "too_large", 0,
+                        f"A cell stands outside the columns A to P or says no place: {shown!r}.",
+                    )  # fmt: skip
+                named += text.count(b'"s"') + text.count(b"'s'")
+                before = -string
+                for ends in _STRING_ENDS.finditer(text) if b"si" in text else ():
+                    longest, before = max(longest, ends.end() - before), ends.end()
+                string = len(text) - before
+    if longest * named > 2 * cap:
+        raise refuse(
+            "too_large", 0,
+            f"{named} cells share strings of up to {longest} bytes; this feed takes {cap} bytes.",
+        )  # fmt: skip
 
 
 def _rows(source: Any) -> list[list[_Cell]]:

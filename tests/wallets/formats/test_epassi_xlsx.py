@@ -176,3 +176,94 @@ def test_what_a_workbook_would_change_is_not_written(path: Path) -> None:
         )
         with pytest.raises(CannotWrite):
             epassi_xlsx.write(path, sheet, OPTIONS)
+
+
+def repacked(
+    path: Path, *changes: tuple[str, str, str], more: dict[str, str] | None = None
+) -> Path:
+    """Change texts inside the parts of a workbook, given as (part, old, new)."""
+    with zipfile.ZipFile(path) as package:
+        parts = {name: package.read(name).decode() for name in package.namelist()}
+    for name, old, new in changes:
+        assert old in parts[name]
+        parts[name] = parts[name].replace(old, new, 1)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as package:
+        for name, text in {**parts, **(more or {})}.items():
+            package.writestr(name, text)
+    return path
+
+
+SHEET = "xl/worksheets/sheet1.xml"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        '<row r="1048576"><c r="XFD1048576"><v>1</v></c></row>',
+        "<row r='1048576'><c s='0' r = 'XFD1048576'><v>1</v></c></row>",
+        '<row r="1048576"><c r="&#88;FD1048576"><v>1</v></c></row>',
+        '<row r="13"><c r="Q13"><v>1</v></c></row>',
+        '<row r="9999999"><c r="A9999999"><v>1</v></c></row>',
+        '<row r="1048576"><c><v>1</v></c></row>',
+        '<row r="13"><c t="n"/></row>',
+    ],
+)
+def test_a_small_workbook_with_endless_cells_is_not_laid_out(path: Path, cells: str) -> None:
+    repacked(put(path, GOOD), (SHEET, "</sheetData>", f"{cells}</sheetData>"))
+    assert path.stat().st_size < 10_000
+    assert samples.errors("epassi_xlsx", path, OPTIONS) == [("too_large", 0)]
+
+
+def test_a_far_cell_is_found_wherever_the_pieces_are_cut(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells = '<row r="13"><c r="XFD13"><v>1</v></c></row>'
+    repacked(put(path, GOOD), (SHEET, "</sheetData>", f"{cells}</sheetData>"))
+    for size in range(150, 190):
+        monkeypatch.setattr(epassi_xlsx, "_PIECE", size)
+        assert samples.errors("epassi_xlsx", path, OPTIONS) == [("too_large", 0)]
+
+
+def test_a_long_string_is_not_repeated_without_end(path: Path) -> None:
+    put(path, GOOD)
+    text = "x" * 50_000
+    repacked(path, ("xl/sharedStrings.xml", "table 7", text))
+    options = {**OPTIONS, "max_unpacked_bytes": 1_000_000}
+    assert samples.errors("epassi_xlsx", path, OPTIONS) == [("bad_value", 7)]
+    assert samples.errors("epassi_xlsx", path, options) == [("too_large", 0)]
+
+
+def test_an_endless_text_is_not_read_on(path: Path) -> None:
+    text = " " * (3 << 20)
+    repacked(put(path, GOOD), (SHEET, "<sheetData>", f"<sheetData>{text}"))
+    assert samples.errors("epassi_xlsx", path, OPTIONS) == [("too_large", 0)]
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_parts_packed_as_no_workbook_is_are_refused(path: Path, packing: int) -> None:
+    put(path, GOOD)
+    with zipfile.ZipFile(path) as package:
+        parts = {name: package.read(name) for name in package.namelist()}
+    with zipfile.ZipFile(path, "w", packing) as package:
+        for name, content in parts.items():
+            package.writestr(name, content)
+    assert samples.errors("epassi_xlsx", path, OPTIONS) == [("not_this_layout", 0)]
+
+
+def test_a_part_with_a_broken_name_is_a_damaged_workbook(path: Path) -> None:
+    repacked(put(path, GOOD), more={"né.xml": "<a/>"})
+    path.write_bytes(path.read_bytes().replace("né.xml".encode(), b"n\xff\xff.xml"))
+    assert samples.errors("epassi_xlsx", path, OPTIONS) == [("truncated", 0)]
+
+
+def test_a_workbook_of_another_kind_behind_this_one_is_refused(path: Path) -> None:
+    repacked(put(path, GOOD), more={"xl/workbook.bin": "x"})
+    assert samples.errors("epassi_xlsx", path, OPTIONS) == [("not_this_layout", 0)]
+
+
+def test_a_workbook_that_lost_bytes_anywhere_is_damaged(path: Path) -> None:
+    whole = put(path, GOOD).read_bytes()
+    for start in range(3, len(whole) - 40, 37):
+        path.write_bytes(whole[:start] + whole[start + 30 :])
+        ((code, _line_no),) = samples.errors("epassi_xlsx", path, OPTIONS)
+        assert code in {"truncated", "not_this_layout", "too_large"}
