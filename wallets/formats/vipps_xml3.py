@@ -234,7 +234,9 @@ def _check_tail(path: Path) -> None:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 4096))
         tail = file.read().rstrip()
-    if not re.search(rb"</([\w.\-]+:)?SettlementReport\s*>(\s*<!--.*-->)*$", tail, re.DOTALL):
+    while tail.endswith(b"-->") and b"<!--" in tail:
+        tail = tail[: tail.rindex(b"<!--")].rstrip()
+    if not re.search(rb"</(?:[\w.\-]+:)?SettlementReport\s*>$", tail):
         raise refuse(
             "truncated", 0, "The report ends before its last tag. Ask the partner to send it again."
         )

@@ -262,3 +262,18 @@ def test_rows_over_many_chunks_stay_whole(tmp_path: Path, monkeypatch: pytest.Mo
         _statement, read = samples.read_all("vipps_xml3", path, OPTIONS)
         assert [one._replace(no=0) for one in read] == sheet.lines
         assert [one.no for one in read] == numbers
+
+
+def test_comments_may_follow_the_report(report: Path) -> None:
+    _statement, plain = samples.read_all("vipps_xml3", report, OPTIONS)
+    whole = report.read_bytes()
+    report.write_bytes(whole + b" <!-- made by hand -->\n<!---->\n")
+    assert samples.read_all("vipps_xml3", report, OPTIONS)[1] == plain
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("last", [b"x", b"<!--", b"-->"])
+def test_many_comments_behind_the_report_do_not_hold_the_worker(report: Path, last: bytes) -> None:
+    report.write_bytes(report.read_bytes().rstrip() + b"<!---->" * 500 + last)
+    ((code, _line_no),) = samples.errors("vipps_xml3", report, OPTIONS)
+    assert code in {"truncated", "not_this_layout"}
