@@ -339,23 +339,33 @@ class Reconciliation:
         if any(a > b for a, b in pairwise(links.entries)):
             # In the order of the unique index, so that it grows at its end.
             order = sorted(order, key=links.entries.__getitem__)
-        for at in range(0, len(order), LINKS_AT_ONCE):
-            rows = [self._link(index, run_id, batches) for index in order[at : at + LINKS_AT_ONCE]]
+        at_once = LINKS_AT_ONCE if connection.vendor == "sqlite" else 10 * LINKS_AT_ONCE
+        for at in range(0, len(order), at_once):
+            chunk = order[at : at + at_once]
+            equal = [
+                (links.entries[index], batches[links.batches[index]], links.lines[index])
+                for index in chunk
+                if index not in links.differing
+            ]
+            others = [
+                self._differing(index, run_id, batches)
+                for index in chunk
+                if index in links.differing
+            ]
             with _turn_to_write(self.claim):
-                _insert("payments_link", _LINK_COLUMNS, rows)
+                _insert_equal_links(run_id, equal)
+                _insert("payments_link", _LINK_COLUMNS, others)
 
-    def _link(self, index: int, run_id: int, batches: list[int]) -> tuple[Any, ...]:
+    def _differing(self, index: int, run_id: int, batches: list[int]) -> tuple[Any, ...]:
+        """Return the row of a link whose settled amounts are not simply the ledger's."""
         links = self.links
-        entry, line_no = links.entries[index], links.lines[index]
-        batch = batches[links.batches[index]]
-        result = links.differing.get(index)
-        if result is None or result.line is None:
-            return (entry, run_id, batch, line_no, "equal", None, None, "", "")
+        result = links.differing[index]
         line = result.line
+        assert line is not None  # noqa: S101  (only lines are linked)
         rule = "equal" if result.outcome == matching.MATCHED else "differs"
         return (
-            entry, run_id, batch, line_no, rule, int(line.settled_gross), int(line.fee),
-            line.settled_currency, line.rate,
+            links.entries[index], run_id, batches[links.batches[index]], links.lines[index], rule,
+            int(line.settled_gross), int(line.fee), line.settled_currency, line.rate,
         )  # fmt: skip
 
     def _break(self, result: Result) -> tuple[Any, ...]:
@@ -554,6 +564,23 @@ _BREAK_COLUMNS = (
     "wallet_ref", "kind", "currency", "expected_minor", "settled_minor", "line", "note",
     "business_date", "state", "opened_at", "closing_note",
 )  # fmt: skip
+
+
+def _insert_equal_links(run_id: int, rows: list[tuple[int, int, int]]) -> None:
+    """Write links of (entry, batch, line number) that equal their entries: nearly all of them."""
+    names = "entry_id, batch_id, line_no, run_id, rule, settled_currency, fx_rate"
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            rest = f"{run_id}\tequal\t\t\n"
+            text = "".join([f"{entry}\t{batch}\t{no}\t{rest}" for entry, batch, no in rows])
+            with cursor.copy(f"COPY payments_link ({names}) FROM STDIN") as copy:
+                copy.write(text)
+        else:
+            cursor.executemany(
+                f"INSERT INTO payments_link ({names}) "  # noqa: S608
+                f"VALUES (%s, %s, %s, {run_id:d}, 'equal', '', '')",
+                rows,
+            )
 
 
 def _insert(table: str, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:

@@ -162,7 +162,7 @@ class Migration(migrations.Migration):
                 ('batch', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.batch')),
                 ('entry', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='payments.ledgerentry')),
                 ('reversed_by', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='payments.run')),
-                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='links', to='payments.run')),
+                ('run', models.ForeignKey(db_constraint=False, on_delete=django.db.models.deletion.PROTECT, related_name='links', to='payments.run')),
             ],
             options={
                 'verbose_name': 'link',

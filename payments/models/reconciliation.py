@@ -61,9 +61,9 @@ class Link(models.Model):
     """A ledger entry settled by a line; unique per entry, so that nothing settles twice.
 
     ``run`` carries the file. Settled amounts stand here only where they differ from the
-    ledger's. No foreign-key checks in the database for ``entry`` and ``batch``: both were
-    read or written in the same run, ledger entries are never deleted, and checking a
-    million rows one by one would cost more than writing them.
+    ledger's. The database does not check the foreign keys one by one: entry, run and batch
+    were read or written in the same run, none of them is ever deleted while it counts, and
+    checking a million rows would cost more than writing them.
     """
 
     entry = models.ForeignKey(
@@ -73,7 +73,9 @@ class Link(models.Model):
         db_constraint=False,
         db_index=False,
     )
-    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="links")
+    run = models.ForeignKey(
+        Run, on_delete=models.PROTECT, related_name="links", db_constraint=False
+    )
     batch = models.ForeignKey(
         Batch, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
