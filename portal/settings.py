@@ -7,7 +7,7 @@ workers; nothing else has to change. .env.example lists every variable.
 
 import secrets
 from pathlib import Path
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -173,9 +173,41 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     if REDIS_URL
     else {"polling_interval": 0.05}
 )
+
+
+def cache_url(broker: str) -> str:
+    """Return where the cache lies: beside the broker, in the next of the server's databases.
+
+    Emptying the cache empties its database, which must not be the one with the messages. An
+    address that names its database in another way than by a number stays as it is.
+    """
+    parts = urlsplit(broker)
+    query = dict(parse_qsl(parts.query))
+    by_socket = parts.scheme in {"unix", "redis+socket"}
+    if by_socket:
+        # Celery's own way of writing a socket is not known to the cache.
+        named = query.pop("virtual_host", query.get("db", "0"))
+    elif parts.scheme in {"redis", "rediss"}:
+        named = query.get("db") or parts.path.strip("/") or "0"
+    else:
+        return broker
+    if not named.isdecimal():
+        return broker
+    # A server has sixteen unless told otherwise.
+    number = str(int(named) + 1 if int(named) < 15 else int(named) - 1)
+    if by_socket:
+        return f"unix://{parts.netloc}{parts.path}?{urlencode(query | {'db': number})}"
+    if "db" in query:
+        return parts._replace(query=urlencode(query | {"db": number})).geturl()
+    return parts._replace(path=f"/{number}").geturl()
+
+
 CACHES = {
     "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": cache_url(REDIS_URL),
+        }
         if REDIS_URL
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     )
@@ -203,9 +235,19 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_CHANGE = True
 ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_RATE_LIMITS = {"confirm_email": "3/10m/key"}
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "Onestile: "
+ACCOUNT_ADAPTER = "portal.core.forms.AccountAdapter"
+ACCOUNT_FORMS = {
+    "login": "portal.core.forms.LoginForm",
+    "signup": "portal.core.forms.SignupForm",
+    "reset_password": "portal.core.forms.ResetPasswordForm",
+    "confirm_email_verification_code": "portal.core.forms.ConfirmEmailVerificationCodeForm",
+}
 SESSION_COOKIE_AGE = 12 * 3600
 
 # --- mail: kept for the demo's mail page unless EMAIL_URL says how to send

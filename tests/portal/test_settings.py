@@ -12,8 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import redis
 from django.conf import settings as loaded
+from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
+from redis import ConnectionPool
 
 from portal import settings as module
 from portal.core import checks
@@ -111,6 +114,42 @@ def test_two_addresses_are_all_it_takes_to_scale(tmp_path: Path) -> None:
         DATABASE_URL="postgres://a:b%23c@db.example:5433/onestile", REDIS_URL="redis://r.example/0",
     )  # fmt: skip
     assert said == "('django.db.backends.postgresql', 'onestile', 'redis://r.example/0')"
+
+
+@pytest.mark.parametrize(
+    ("broker", "beside"),
+    [
+        ("redis://r.example:6379/0", "redis://r.example:6379/1"),
+        ("redis://r.example", "redis://r.example/1"),
+        ("redis://:p%2Fw@r.example/7", "redis://:p%2Fw@r.example/8"),
+        ("redis://r.example/15", "redis://r.example/14"),
+        ("redis://r.example/?db=3", "redis://r.example/?db=4"),
+        ("rediss://u:p@r.example:6380/2?ssl_cert_reqs=required",
+         "rediss://u:p@r.example:6380/3?ssl_cert_reqs=required"),
+        ("unix:///run/redis.sock?db=2", "unix:///run/redis.sock?db=3"),
+        ("redis+socket:///run/redis.sock", "unix:///run/redis.sock?db=1"),
+        ("redis+socket:///run/redis.sock?virtual_host=4", "unix:///run/redis.sock?db=5"),
+        ("redis://r.example/main", "redis://r.example/main"),
+        ("sentinel://a.example:26379", "sentinel://a.example:26379"),
+    ],
+)  # fmt: skip
+def test_the_cache_has_a_database_of_its_own_beside_the_broker(broker: str, beside: str) -> None:
+    assert module.cache_url(broker) == beside
+    if beside.startswith(("redis", "unix")) and "main" not in beside:
+        named = ConnectionPool.from_url(beside).connection_kwargs
+        assert named["db"] not in (0, None)
+        assert named.get("path") in (None, "/run/redis.sock")
+
+
+@pytest.mark.services
+def test_emptying_the_cache_leaves_the_brokers_messages() -> None:
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as broker:
+        broker.set("a message", "that waits")
+        cache.set("thing", 1)
+        assert not broker.exists(cache.make_key("thing"))
+        cache.clear()
+        assert cache.get("thing") is None
+        assert broker.getdel("a message") == b"that waits"
 
 
 def test_stickers_without_https_are_warned_of(settings) -> None:
