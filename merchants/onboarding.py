@@ -286,15 +286,19 @@ class Price:
 
 def prices(*, day: date) -> list[Price]:
     """Return what a payment costs in each country on a day, by country."""
-    found = []
-    for country, (name, currency, _zone) in COUNTRIES.items():
-        try:
-            acquirer = acquirer_for(country)
-            terms = tariffs.terms(acquirer.pk, "msc", currency, day)
-        except (Refused, tariffs.NoTariff):
-            continue  # nobody contracts merchants there on that day
-        found.append(Price(_(name), acquirer.name, terms.bps, terms.fixed_minor, currency))
-    return sorted(found, key=lambda price: price.country)
+    found = (price(country, day=day) for country in COUNTRIES)
+    return sorted((one for one in found if one), key=lambda one: one.country)
+
+
+def price(country: str, *, day: date) -> Price | None:
+    """Return what a payment costs in a country on a day; None where nobody contracts merchants."""
+    name, currency, _zone = COUNTRIES[country]
+    try:
+        acquirer = acquirer_for(country)
+        terms = tariffs.terms(acquirer.pk, "msc", currency, day)
+    except (Refused, tariffs.NoTariff):
+        return None
+    return Price(_(name), acquirer.name, terms.bps, terms.fixed_minor, currency)
 
 
 def check_answers(application: Application) -> list[tuple[Step, list[tuple[str, str, str]]]]:
@@ -308,6 +312,8 @@ def _answers(application: Application, step: Step) -> list[tuple[str, str, str]]
         if name == "has_no_vat_number":
             continue
         label = str(getattr(Application._meta.get_field(name), "verbose_name", name))
+        if name == "mcc":
+            label = _("Kind of shop")
         rows.append((name, label[:1].upper() + label[1:], answer_in_words(application, name)))
     return rows
 

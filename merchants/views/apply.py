@@ -138,7 +138,11 @@ def check(request: AuthenticatedRequest, ref: str) -> HttpResponse:
     return render(
         request,
         "merchants/check.html",
-        {"application": found, "answers": onboarding.check_answers(found)},
+        {
+            "application": found,
+            "answers": onboarding.check_answers(found),
+            "price": onboarding.price(found.country, day=clock.now().date()),
+        },
     )
 
 
