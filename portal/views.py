@@ -68,6 +68,8 @@ def home(request: HttpRequest) -> HttpResponse:
     if user.is_authenticated:
         if user.is_finance and not user.is_superuser:
             return redirect("payments:nights")
+        if user.is_reviewer and not user.is_superuser:
+            return redirect("admin:merchants_application_changelist")
         if user.is_staff:
             return redirect("admin:index")
         return redirect("merchants:home")

@@ -233,7 +233,11 @@ def test_without_tariffs_no_price_is_made_up(client, db) -> None:
 
 @pytest.mark.parametrize(
     ("person", "target"),
-    [("clerk", "/finance/"), ("reviewer", "/admin/"), ("vipps_admin", "/admin/")],
+    [
+        ("clerk", "/finance/"),
+        ("reviewer", "/admin/merchants/application/"),
+        ("vipps_admin", "/admin/"),
+    ],
 )
 def test_everyone_is_sent_to_the_right_desk(request, client, person, target) -> None:
     client.force_login(request.getfixturevalue(person))

@@ -51,7 +51,7 @@ def test_everybody_has_a_login_and_setting_up_again_changes_nothing(cast) -> Non
     [
         ("baker@havrekroken.example", "merchants:home"),
         ("finance@onestile.example", "payments:nights"),
-        ("reviewer@onestile.example", "admin:index"),
+        ("reviewer@onestile.example", "admin:merchants_application_changelist"),
         ("admin@vipps.example", "admin:index"),
     ],
 )
