@@ -46,7 +46,10 @@ def example(currency: str) -> str:
 class PayForm(forms.Form):
     """What a payer chooses: the wallet in their hand, and how much."""
 
-    wallet = forms.ChoiceField(label=_("Wallet"), widget=forms.RadioSelect)
+    wallet = forms.ChoiceField(
+        label=_("Wallet"), widget=forms.RadioSelect,
+        error_messages={"required": _("Choose the wallet that pays.")},
+    )  # fmt: skip
 
     def __init__(self, *args: Any, wallets: list[Wallet], currency: str, **options: Any) -> None:
         super().__init__(*args, **options)
