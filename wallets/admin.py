@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from portal.core import audit
-from portal.core.admin import ScopedAdmin
+from portal.core.admin import ScopedAdmin, UserAdmin
 from portal.core.models import User
 from wallets import access, credentials
 from wallets.formats import LAYOUTS
@@ -121,6 +121,25 @@ class MembershipInline(AgreedInline):
     @admin.display(description=User._meta.get_field("email").verbose_name)
     def email(self, membership: WalletMembership) -> str:
         return membership.user.email
+
+
+class OfPersonInline(admin.TabularInline):
+    """The wallets a person looks after, on that person's own page; for superusers alone."""
+
+    model = WalletMembership
+    template = "admin/edit_inline/tabular_region.html"
+    extra = 0
+    fields = ("wallet",)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_superuser
+
+    has_add_permission = has_view_permission
+    has_change_permission = has_view_permission
+    has_delete_permission = has_view_permission
+
+
+UserAdmin.inlines.append(OfPersonInline)
 
 
 class LabelForm(forms.Form):
