@@ -7,7 +7,7 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,8 @@ from wallets.models import Feed
 HEAD_BYTES = 65_536
 COPY_BYTES = 1 << 20
 KEPT_WARNINGS = 200
+LONGEST_PERIOD = timedelta(days=366)
+LONGEST_SHOWN_LINE = 10_000
 
 
 class Refused(Exception):
@@ -85,18 +87,32 @@ def stored(file: SettlementFile) -> Path:
     return Path(settings.FILES_DIR) / file.path
 
 
+def _shown(text: str, longest: int) -> str:
+    """Return a text as one that any database and page can hold, different for different texts.
+
+    A name may have bytes that are no text, control characters, or no end.
+    """
+    plain = "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+    if len(plain) <= longest:
+        return plain
+    return f"{plain[: longest - 17]}~{sha256(plain.encode()).hexdigest()[:16]}"
+
+
 def receive(*, feed: Feed, name: str, path: Path, now: datetime) -> Delivery:
     """Take in one delivery; the same name again is the same delivery.
 
     Equal identity and bytes: the file was sent again. Equal identity, other bytes: a new
     version. Another identity is another file, whatever its bytes.
     """
-    name = name[:254]
+    name = _shown(name, 254)
     if known := Delivery.objects.filter(feed=feed, name=name).first():
         return known
     with path.open("rb") as file:
         head = file.read(HEAD_BYTES)
-    identity = formats.get(feed.format).identify(name, head, options(feed))[:160]
+    identity = _shown(formats.get(feed.format).identify(name, head, options(feed)), 160)
     sha, size, kept = store(path)
     with transaction.atomic():
         # Locks the feed's row, so that two collectors of one feed queue up here.
@@ -129,10 +145,23 @@ def open_statement(feed: Feed, path: Path, *, name: str = "") -> Statement:
     ``name`` is what the partner called it, where the path does not: some layouts say their
     day nowhere else.
     """
+    told = {**options(feed), "name": name or path.name}
     try:
-        return formats.get(feed.format).read(path, {**options(feed), "name": name or path.name})
+        statement: Statement = formats.get(feed.format).read(path, told)
     except Unreadable as error:
         raise Refused(error.problem) from None
+    _refuse_endless_period(statement)
+    return statement
+
+
+def _refuse_endless_period(statement: Statement) -> None:
+    """Raise Refused for a mistyped year: it would make every payment due and absent."""
+    if statement.period_to - statement.period_from > LONGEST_PERIOD:
+        text = (
+            f"The file covers {statement.period_from} to {statement.period_to}, more than a "
+            "year. Ask the partner for the right dates."
+        )
+        raise Refused(Problem("bad_date", 0, text))
 
 
 def lines_of(statement: Statement) -> Iterator[Line]:
@@ -141,6 +170,8 @@ def lines_of(statement: Statement) -> Iterator[Line]:
         yield from statement.lines
     except Unreadable as error:
         raise Refused(error.problem) from None
+    # Some layouts know their last day only now.
+    _refuse_endless_period(statement)
 
 
 def refuse_if_wrong(statement: Statement, lines: int) -> list[Problem]:
@@ -247,11 +278,14 @@ def raw_line(file: SettlementFile, line_no: int) -> str:
         if source.read(4) == b"PK\x03\x04":
             return ""
         source.seek(0)
-        for number, line in enumerate(source, 1):
+        number = 1
+        # In pieces: a file may be one line of two gigabytes.
+        while line := source.readline(COPY_BYTES):
             if number == line_no:
-                shown = line[:10_000].rstrip(b"\r\n")
+                shown = line[:LONGEST_SHOWN_LINE].rstrip(b"\r\n")
                 try:
                     return shown.decode()
                 except UnicodeDecodeError:
                     return shown.decode("latin-1")
+            number += line.endswith(b"\n")
     return ""

@@ -6,7 +6,6 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from django.db import DatabaseError
 from django.utils import timezone
 
 from payments import reconciliation, settlement
@@ -27,12 +26,19 @@ def collect_feeds() -> None:
     """Take in whatever new files the partners have left."""
     for feed in Feed.objects.filter(active=True).exclude(place="").order_by("pk"):
         seen = set(Delivery.objects.filter(feed=feed).values_list("name", flat=True))
-        for arrival in feeds.collect(feed, seen=seen):
-            try:
-                settlement.receive(
-                    feed=feed, name=arrival.name, path=arrival.path, now=timezone.now()
-                )
-            except (OSError, DatabaseError):
-                # It lies where it lay and is tried again with the next tick; the files of
-                # other partners must not wait for it.
-                logger.exception("%s of feed %s could not be taken in", arrival.name, feed.code)
+        try:
+            for arrival in feeds.collect(feed, seen=seen):
+                _take_in(feed, arrival)
+        except OSError:
+            logger.exception("the folder of feed %s could not be read", feed.code)
+
+
+def _take_in(feed: Feed, arrival: feeds.Arrival) -> None:
+    """Receive one file; whatever goes wrong with it, the others must not wait for it.
+
+    It lies where it lay and is tried again with the next tick.
+    """
+    try:
+        settlement.receive(feed=feed, name=arrival.name, path=arrival.path, now=timezone.now())
+    except Exception:
+        logger.exception("%r of feed %s could not be taken in", arrival.name, feed.code)

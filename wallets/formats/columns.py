@@ -37,6 +37,8 @@ from wallets.formats.statement import (
 MAX_BYTES = 2 * 1024**3
 MOST_ERRORS = 200
 MOST_REMEMBERED = 100_000
+LONGEST_SETTLEMENT_REF = 80
+LONGEST_WALLET = 20
 
 _ID = re.compile(r"[!-~]{1,64}", re.ASCII)
 _ISO = re.compile(
@@ -175,6 +177,16 @@ def offset_text(instant: datetime) -> str:
     return f"{sign}{abs(minutes) // 60:02d}:{abs(minutes) % 60:02d}"
 
 
+def check_batch(ref: str, wallet: str) -> None:
+    """Refuse a batch whose names are longer than what can be kept of them."""
+    if len(ref) > LONGEST_SETTLEMENT_REF or len(wallet) > LONGEST_WALLET:
+        raise BadValue(
+            "bad_value",
+            f"Settlement {ref[:100]!r} of wallet {wallet[:40]!r}: a settlement has up to "
+            f"{LONGEST_SETTLEMENT_REF} characters, a wallet's code up to {LONGEST_WALLET}.",
+        )
+
+
 def zone_of(options: dict[str, Any], default: str) -> ZoneInfo:
     return ZoneInfo(options.get("timezone") or default)
 
@@ -239,6 +251,7 @@ class Reading:
         """Return the index of a batch, opening it when its key is new."""
         index = self.known.get(key)
         if index is None:
+            check_batch(ref, wallet)
             index = self.known[key] = len(self.statement.batches)
             self.statement.batches.append(Batch(ref, wallet, currency))
             self.tallies.append(Tally())
@@ -283,6 +296,7 @@ class Reading:
         batch = self.statement.batches[index]
         if batch.declared_net_minor is not None:
             raise BadValue("bad_value", f"A second total for {wallet} {currency}.")
+        check_batch(ref, wallet)
         batch.ref, batch.value_date, batch.declared_count = ref, value_date, count
         batch.declared_gross_minor, batch.declared_fee_minor = gross, fee
         batch.declared_net_minor = net

@@ -471,6 +471,7 @@ class _Reader:
         try:
             columns.id_of(store, "SerialNumber")
             columns.id_of(number, "SettlementID")
+            columns.check_batch(f"{store}-{number}", self.wallet)
             amounts = self.money[currency]
             value_date = self._day(paid_on, "SettlementDate")
             first, last = self._day(begins, "ReportDateFrom"), self._day(ends, "ReportDateTo")

@@ -66,12 +66,20 @@ def money(minor: int, currency: str) -> str:
 
 @register.filter
 def in_zone(instant: datetime, zone: str) -> str:
-    """Show an aware instant in a time zone, with the zone's short name behind it."""
+    """Show an aware instant in a time zone, with the zone's short name behind it.
+
+    The first and the last day of the calendar have no time in every zone; they stay as told.
+    """
     if _is_nothing(instant):
         return ""
-    return str(
-        format_datetime(instant, "d MMM y, HH:mm z", tzinfo=calendars.zone(zone), locale=locale())
-    )
+    try:
+        return str(
+            format_datetime(
+                instant, "d MMM y, HH:mm z", tzinfo=calendars.zone(zone), locale=locale()
+            )
+        )
+    except OverflowError:
+        return instant.isoformat(" ", "minutes")
 
 
 @register.filter
