@@ -42,7 +42,7 @@ class SignupForm(InOurWords, account.SignupForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].help_text = _(
-            "At least 10 characters, and nothing that is easy to guess. Three or four words do well."
+            "At least 10 characters, and nothing easy to guess. Three or four words do well."
         )
 
 
