@@ -7,6 +7,7 @@ from typing import Any, ClassVar, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import InlineModelAdmin
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import UserAdmin as StockUserAdmin
 from django.contrib.auth.forms import BaseUserCreationForm, UserChangeForm
@@ -193,7 +194,7 @@ class UserAdmin(StockUserAdmin):
     show_facets = admin.ShowFacets.NEVER
     actions = None
     filter_horizontal = ()
-    inlines: ClassVar[list[type[admin.TabularInline]]] = []
+    inlines: ClassVar[list[type[InlineModelAdmin]]] = []
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Roles"), {"fields": ("roles", "is_staff", "is_superuser", "is_active")}),

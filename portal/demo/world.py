@@ -311,8 +311,8 @@ def _store(batch: list[Retailer], covers: _Coverage) -> int:
         for one in batch
         for shop in one.shops
     )  # fmt: skip
-    # Nine rows in ten are these. As objects they took two thirds of the whole build: plain
-    # rows bring 190,000 locations from five minutes to two.
+    # Nearly nine rows in ten are these. As objects they took most of the whole build; as plain
+    # rows it takes half as long.
     _insert(
         Enrolment,
         ("location_id", "wallet_id", "store_ref", "state", "changed_at"),
@@ -341,13 +341,13 @@ def _instant(location: Location) -> Any:
 
 def _insert(model: type[Model], columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
     """Insert rows without making objects of them; other columns have their defaults."""
-    others = [
-        field
+    others = {
+        str(field.column): field.get_db_prep_save(field.get_default(), connection)
         for field in model._meta.concrete_fields
         if field.column not in columns and not field.primary_key
-    ]
-    rest = tuple(field.get_db_prep_save(field.get_default(), connection) for field in others)
-    names = [connection.ops.quote_name(name) for name in (*columns, *(f.column for f in others))]
+    }
+    rest = tuple(others.values())
+    names = [connection.ops.quote_name(name) for name in (*columns, *others)]
     table = connection.ops.quote_name(model._meta.db_table)
     marks = ", ".join(["%s"] * len(names))
     with connection.cursor() as cursor:
