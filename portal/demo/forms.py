@@ -19,6 +19,10 @@ class AmountField(forms.CharField):
     def __init__(self, *, currency: str, **options: Any) -> None:
         self.currency = currency
         super().__init__(
+            error_messages={
+                "required": _("Write an amount in %(currency)s, such as %(example)s.")
+                % {"currency": currency, "example": example(currency)}
+            },
             widget=forms.TextInput(
                 attrs={"inputmode": "decimal", "class": "input--short", "autocomplete": "off"}
             ),
