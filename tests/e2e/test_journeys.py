@@ -98,9 +98,8 @@ def apply(visitor: Any, *, legal_name: str, shop: str, number: str) -> str:
 
 
 def open_the_application(reviewer: Any, ref: str) -> None:
-    """Sign in at the review desk and open one application from the list."""
+    """Sign in, which leads to the list of applications, and open one of them."""
     reviewer.sign_in("reviewer@onestile.example", PASSWORD)
-    reviewer.page.get_by_role("link", name="Applications").first.click()
     reviewer.look()
     reviewer.page.get_by_role("link", name=ref).first.click()
     reviewer.look()
