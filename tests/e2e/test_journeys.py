@@ -100,6 +100,7 @@ def apply(visitor: Any, *, legal_name: str, shop: str, number: str) -> str:
 def open_the_application(reviewer: Any, ref: str) -> None:
     """Sign in, which leads to the list of applications, and open one of them."""
     reviewer.sign_in("reviewer@onestile.example", PASSWORD)
+    reviewer.page.wait_for_url("**/admin/merchants/application/")
     reviewer.look()
     reviewer.page.get_by_role("link", name=ref).first.click()
     reviewer.look()
