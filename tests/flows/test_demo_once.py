@@ -16,7 +16,7 @@ from payments.models import SettlementFile
 from tests.services import database_url_of_the_tests
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-SMALL = ["--locations", "40", "--volume", "240", "--days", "2", "--seed", "11"]
+SMALL = ["--locations", "40", "--volume", "120", "--days", "2", "--seed", "11"]
 
 
 def demo(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -72,7 +72,7 @@ def test_once_leaves_reports_that_equal_the_truth_and_can_be_repeated(tmp_path: 
     assert ended.returncode == 0, ended.stderr
     assert outcomes_equal_the_truth(out) > 8
     summary = json.loads((out / "summary.json").read_text())
-    assert (summary["nights"], summary["payments"]) == (2, 240 * 2)
+    assert (summary["nights"], summary["payments"]) == (2, 120 * 2)
     assert (out / "stickers.pdf").read_bytes().startswith(b"%PDF")
     before = {name: (out / name).read_bytes() for name in ("truth.json", "stickers.pdf")}
 

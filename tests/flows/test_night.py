@@ -64,7 +64,7 @@ def check(truth: dict[str, Any]) -> None:
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 def test_every_csv_says_what_was_planted(alliance, tmp_path: Path, seed: int) -> None:
     world.build(seed=seed, locations=40)
-    truth = nights.simulate(days=3, seed=seed, volume=420, to=tmp_path / "feeds")
+    truth = nights.simulate(days=3, seed=seed, volume=280, to=tmp_path / "feeds")
     reconcile_everything()
     check(truth)
     assert Delivery.objects.count() == len(truth["deliveries"])
@@ -74,7 +74,7 @@ def test_nights_one_by_one_give_the_same_answers(alliance, tmp_path: Path) -> No
     world.build(seed=9, locations=40)
     for day in (13, 14, 15, 16):
         truth = nights.simulate(
-            days=1, seed=9, until=date(2026, 10, day), volume=240, to=tmp_path / "feeds"
+            days=1, seed=9, until=date(2026, 10, day), volume=150, to=tmp_path / "feeds"
         )
         reconcile_everything()
         check(truth)
@@ -86,7 +86,7 @@ def test_a_fault_of_a_whole_file_is_found_in_every_layout(
 ) -> None:
     world.build(seed=5, locations=30)
     truth = nights.simulate(
-        days=2, seed=5, until=date(2026, 10, 15), volume=240, to=tmp_path / "feeds",
+        days=2, seed=5, until=date(2026, 10, 15), volume=120, to=tmp_path / "feeds",
         plan=Plan(seed=5, wishes=[Wish(fault), Wish(faults.LATE), Wish(faults.SETTLED_BEFORE)]),
     )  # fmt: skip
     states = Counter((told["wallet"], told["state"]) for told in truth["deliveries"])

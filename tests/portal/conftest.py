@@ -29,7 +29,7 @@ def simulated(small_world: None, tmp_path: Path) -> Any:
 
     def simulate(**options: Any) -> SimpleNamespace:
         asked: dict[str, Any] = {
-            "days": 2, "seed": 1, "volume": 240, "to": tmp_path / "feeds", **options
+            "days": 2, "seed": 1, "volume": 120, "to": tmp_path / "feeds", **options
         }  # fmt: skip
         truth = nights.simulate(**asked)
         return SimpleNamespace(

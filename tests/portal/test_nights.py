@@ -87,7 +87,7 @@ def test_names_sort_in_the_order_of_arrival_within_a_feed(simulated) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_every_kind_of_fault_appears(simulated, seed: int) -> None:
-    made = simulated(seed=seed, volume=700)
+    made = simulated(seed=seed, volume=300)
     outcomes = sum((Counter(told["outcomes"]) for told in made.truth["deliveries"]), Counter())
     assert {
         "matched", "duplicate", "unknown_location", "refund_without_payment", "missing_in_ledger",
@@ -162,12 +162,12 @@ def test_below_its_minimum_epassi_carries_the_balance_over(simulated) -> None:
     partner = DemoPartner.objects.get(feed__code="epassi")
     assert partner.number == 0
     Feed.objects.filter(code="epassi").update(minimum_minor=10**9)
-    made = simulated(days=8, until=date(2026, 10, 23), volume=60, plan=faults.none(seed=1))
+    made = simulated(days=8, until=date(2026, 10, 23), volume=14, plan=faults.none(seed=1))
     assert [one for one in made.truth["deliveries"] if one["wallet"] == "epassi"] == []
     partner.refresh_from_db()
     assert partner.carried_from == date(2026, 10, 16)
     Feed.objects.filter(code="epassi").update(minimum_minor=5_000)
-    made = simulated(days=8, until=date(2026, 10, 31), volume=60, plan=faults.none(seed=1))
+    made = simulated(days=8, until=date(2026, 10, 31), volume=14, plan=faults.none(seed=1))
     told = [one for one in made.truth["deliveries"] if one["wallet"] == "epassi"]
     assert [one["file"] for one in told] == ["epassi_20261101_20261031_v1.xlsx"]
     path = made.to / "epassi" / told[0]["file"]
@@ -193,7 +193,7 @@ def test_the_next_night_goes_on_with_the_numbers_and_the_truth(simulated) -> Non
 
 
 def test_a_day_is_never_simulated_twice(simulated) -> None:
-    made = simulated(days=1)
+    made = simulated(days=1, volume=40)
     before, payments = everything(made.to), Payment.objects.count()
     with pytest.raises(nights.CannotSimulate, match="2026-10-15"):
         simulated(days=3, until=date(2026, 10, 16))
@@ -220,7 +220,7 @@ def test_the_same_arguments_give_the_same_bytes(alliance, tmp_path) -> None:
     for name in ("one", "two"):
         with transaction.atomic():
             world.build(seed=7, locations=30)
-            nights.simulate(days=3, seed=7, volume=150, to=tmp_path / name)
+            nights.simulate(days=3, seed=7, volume=90, to=tmp_path / name)
             transaction.set_rollback(True)
         made.append(everything(tmp_path / name))
     assert made[0] == made[1]
