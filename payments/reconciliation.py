@@ -14,7 +14,7 @@ import logging
 import time
 from array import array
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -24,7 +24,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Count, F, Max, Sum
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
 from django.utils import timezone
 
 from payments import exports, matching, settlement
@@ -205,6 +205,7 @@ class Reconciliation:
         self.tallies: dict[tuple[int, str, str, str], Tally] = defaultdict(Tally)
         self.links = Links()
         self.breaks: list[Result] = []
+        self.early: list[tuple[str, matching.Entry]] = []
         self.missing = 0
         self._opened_at = connection.ops.adapt_datetimefield_value(now)
         self.old = (
@@ -287,6 +288,8 @@ class Reconciliation:
             tally.settled_gross_minor += int(line.settled_gross)
             tally.fee_minor += int(line.fee)
             tally.net_minor += int(line.net)
+            if result.flags and "early" in result.flags.split():
+                self.early.append((line.wallet, matching.unpack(result.entry)))
             if outcome == matching.MATCHED:
                 tally.linked += 1
                 tally.linked_minor += gross
@@ -403,6 +406,9 @@ class Reconciliation:
             if self.old:
                 self._reverse(self.old)
             self._close_what_it_settles()
+            self._stay_written_off()
+            if self.old:
+                self._report_what_it_leaves(self.old, statement)
             Run.objects.filter(pk=self.run_row.pk, state=Run.State.WRITING).update(
                 state=Run.State.DONE, finished_at=timezone.now(), records=statement.records,
                 lines=sum(self.outcomes.values()), matched=self.outcomes[matching.MATCHED],
@@ -448,6 +454,60 @@ class Reconciliation:
                 closing_note=f"Settled late, in {self.file.name} line {line_no}.",
             )  # fmt: skip
 
+    def _stay_written_off(self) -> None:
+        """Keep an entry written off that another version of its file lacked before."""
+        missing = Break.Outcome.MISSING_IN_SETTLEMENT
+        written_off = Break.objects.filter(
+            feed=self.feed, state=Break.State.WRITTEN_OFF, outcome=missing
+        ).order_by("pk")
+        if not written_off:
+            return
+        told = {of.entry_id: of for of in written_off}
+        again = Break.objects.filter(
+            run=self.run_row, outcome=missing, entry__in=written_off.order_by().values("entry")
+        )
+        for found in again:
+            earlier = told[found.entry_id]
+            Break.objects.filter(pk=found.pk, state=Break.State.OPEN).update(
+                state=Break.State.WRITTEN_OFF, closed_at=earlier.closed_at,
+                closed_by=earlier.closed_by_id, closing_note=earlier.closing_note,
+            )  # fmt: skip
+
+    def _report_what_it_leaves(self, old: Run, statement: Statement) -> None:
+        """Open breaks for entries of other days that only the version before had settled.
+
+        They stand under the file of their own day, where it was read and does not say so.
+        """
+        missing = Break.Outcome.MISSING_IN_SETTLEMENT
+        told = Break.objects.filter(
+            entry=OuterRef("pk"), outcome=missing, run__state=Run.State.DONE
+        ).filter(~Q(state=Break.State.CLOSED) | Q(closed_by_run=None))
+        off = Break.objects.filter(
+            entry=OuterRef("pk"), outcome=missing, state=Break.State.WRITTEN_OFF
+        )
+        settled = Link.objects.filter(entry=OuterRef("pk"), run=self.run_row)
+        left = (
+            LedgerEntry.objects.filter(links__run=old)
+            .exclude(business_date__range=(statement.period_from, statement.period_to))
+            .filter(~Exists(settled), ~Exists(told), ~Exists(off))
+            .select_related("wallet")
+            .order_by("pk")
+        )
+        for entry in left:
+            run = Run.objects.filter(
+                feed=self.feed, state=Run.State.DONE, file__period_from__lte=entry.business_date,
+                file__period_to__gte=entry.business_date,
+            ).order_by("-pk").first()  # fmt: skip
+            if run is None:
+                continue
+            Break.objects.create(
+                run=run, file_id=run.file_id, feed=self.feed, wallet=entry.wallet.code,
+                outcome=missing, entry=entry, wallet_ref=entry.wallet_ref, kind=entry.kind,
+                currency=entry.currency, expected_minor=entry.gross_minor, opened_at=self.now,
+                note=f"Was settled by {old.file.name}, and not by the version that replaced it.",
+                business_date=entry.business_date,
+            )  # fmt: skip
+
     def _totals(self) -> list[dict[str, Any]]:
         grouped: dict[tuple[str, str], list[Tally]] = defaultdict(list)
         for (_batch, _wallet, currency, settled_currency), tally in self.tallies.items():
@@ -472,26 +532,24 @@ class Reconciliation:
         before = (
             Run.objects.filter(feed=self.feed)
             .exclude(state=Run.State.WRITING)
-            .order_by("-finished_at", "-pk")
+            .order_by("-pk")
             .first()
         )
-        opening = {
-            (row["wallet"], row["currency"]): row["closing"]
-            for row in (before.roll_forward if before else [])
+        known = {
+            (row["wallet"], row["currency"]): row for row in (before.roll_forward if before else [])
         }
-        new_due = self._new_due(statement, is_first=before is None)
-        settled: dict[tuple[str, str], list[int]] = {}
+        opening = {key: row["closing"] for key, row in known.items()}
+        ahead = _kept(known, "settled_ahead")
+        new_due = self._new_due(statement, ahead)
+        settled = _Sums()
         for (_batch, wallet, currency, _settled_currency), tally in self.tallies.items():
             if tally.linked:
-                sums = settled.setdefault((wallet, currency), [0, 0])
-                sums[0] += tally.linked
-                sums[1] += tally.linked_minor
+                settled.add((wallet, currency), tally.linked, tally.linked_minor)
         if self.old:
-            for key, count, minor in _settled_by(self.old):
-                sums = settled.setdefault(key, [0, 0])
-                sums[0] -= count
-                sums[1] -= minor
-        written_off = _written_off(self.feed, since=before.finished_at if before else None)
+            settled.take_away(_summed(LedgerEntry.objects.filter(links__run=self.old)))
+        all_off = self._all_written_off()
+        written_off = _Sums(all_off)
+        written_off.take_away(_kept(known, "all_written_off"))
         rows = []
         for key in sorted({*opening, *new_due, *settled, *written_off}):
             start = opening.get(key, {"count": 0, "minor": 0})
@@ -503,22 +561,82 @@ class Reconciliation:
                 unit: start[unit] + due[unit] - done[unit] - off[unit]
                 for unit in ("count", "minor")
             }
-            rows.append(
-                {
-                    "wallet": key[0], "currency": key[1], "opening": start, "new_due": due,
-                    "settled": done, "written_off": off, "closing": closing,
-                }
-            )  # fmt: skip
+            row = {
+                "wallet": key[0], "currency": key[1], "opening": start, "new_due": due,
+                "settled": done, "written_off": off, "closing": closing,
+            }  # fmt: skip
+            for name, sums in (("settled_ahead", ahead), ("all_written_off", all_off)):
+                if any(sums.get(key, ())):
+                    row[name] = dict(zip(("count", "minor"), sums[key], strict=True))
+            rows.append(row)
         return rows
 
-    def _new_due(self, statement: Statement, *, is_first: bool) -> dict[tuple[str, str], Any]:
-        entries = LedgerEntry.objects.filter(feed=self.feed, business_date__lte=statement.period_to)
-        if not is_first:
-            passed = SettlementFile.objects.filter(
-                feed=self.feed, runs__state__in=[Run.State.DONE, Run.State.REVERSED]
-            ).aggregate(last=Max("period_to"))["last"]
-            entries = entries.filter(business_date__gt=passed)
-        return _summed(entries)
+    def _new_due(self, statement: Statement, ahead: _Sums) -> _Sums:
+        """Return what comes in as due, by wallet and currency; bring ``ahead`` up to date.
+
+        Those are the entries of days that no period had passed before. An entry that is
+        settled before its day (``ahead`` adds these up) comes in when it is settled, and
+        not again with its day.
+        """
+        entries = LedgerEntry.objects.filter(feed=self.feed)
+        passed = SettlementFile.objects.filter(
+            feed=self.feed, runs__state__in=[Run.State.DONE, Run.State.REVERSED]
+        ).aggregate(last=Max("period_to"))["last"]
+        reach = max(passed or statement.period_to, statement.period_to)
+        fresh = entries.filter(business_date__lte=reach)
+        if passed:
+            fresh = fresh.filter(business_date__gt=passed)
+        new_due = _Sums(_summed(fresh))
+        changes = _Sums()
+        for wallet, entry in self.early:
+            if entry.business_date > reach.isoformat():
+                changes.add((wallet, entry.currency), 1, int(entry.gross))
+        if any(count for count, _minor in ahead.values()):
+            # The links of the version before this one are turned already and still count.
+            before = Link.objects.filter(entry=OuterRef("pk"), run__state=Run.State.DONE).filter(
+                Q(reversed_by=None) | Q(reversed_by=self.run_row)
+            )
+            come = _summed(fresh.filter(Exists(before)))
+            new_due.take_away(come)
+            ahead.take_away(come)
+            if self.old:
+                beyond = entries.filter(business_date__gt=reach, links__run=self.old)
+                changes.take_away(_summed(beyond))
+        for sums in (new_due, ahead):
+            for key, (count, minor) in changes.items():
+                sums.add(key, count, minor)
+        return new_due
+
+    def _all_written_off(self) -> _Sums:
+        """Return the entries that were ever written off and that no line has settled since."""
+        off = Break.objects.filter(
+            feed=self.feed, state=Break.State.WRITTEN_OFF,
+            outcome=Break.Outcome.MISSING_IN_SETTLEMENT,
+        )  # fmt: skip
+        settled = Link.objects.filter(entry=OuterRef("pk"), reversed_by=None).filter(
+            Q(run__state=Run.State.DONE) | Q(run=self.run_row)
+        )
+        entries = LedgerEntry.objects.filter(pk__in=off.values("entry"))
+        return _Sums(_summed(entries.filter(~Exists(settled))))
+
+
+class _Sums(dict[tuple[str, str], tuple[int, int]]):
+    """(Count, minor units) of entries by wallet and currency."""
+
+    def add(self, key: tuple[str, str], count: int, minor: int) -> None:
+        had = self.get(key, (0, 0))
+        self[key] = had[0] + count, had[1] + minor
+
+    def take_away(self, other: Mapping[tuple[str, str], tuple[int, int]]) -> None:
+        for key, (count, minor) in other.items():
+            self.add(key, -count, -minor)
+
+
+def _kept(known: dict[tuple[str, str], dict[str, Any]], name: str) -> _Sums:
+    """Return the sums that the run before left for this one; rows without them had none."""
+    return _Sums(
+        (key, (row[name]["count"], row[name]["minor"])) for key, row in known.items() if name in row
+    )
 
 
 def _codes() -> dict[int, str]:
@@ -532,23 +650,6 @@ def _summed(entries: Any) -> dict[tuple[str, str], tuple[int, int]]:
         (codes[row["wallet_id"]], row["currency"]): (row["n"], row["s"])
         for row in grouped.order_by("wallet_id", "currency")
     }
-
-
-def _settled_by(run: Run) -> Iterator[tuple[tuple[str, str], int, int]]:
-    entries = LedgerEntry.objects.filter(links__run=run)
-    for key, (count, minor) in _summed(entries).items():
-        yield key, count, minor
-
-
-def _written_off(feed: Feed, *, since: datetime | None) -> dict[tuple[str, str], tuple[int, int]]:
-    breaks = Break.objects.filter(
-        feed=feed, state=Break.State.WRITTEN_OFF, run__state=Run.State.DONE,
-        outcome=Break.Outcome.MISSING_IN_SETTLEMENT,
-    )  # fmt: skip
-    if since is not None:
-        breaks = breaks.filter(closed_at__gt=since)
-    grouped = breaks.values("wallet", "currency").annotate(n=Count("pk"), s=Sum("expected_minor"))
-    return {(row["wallet"], row["currency"]): (row["n"], row["s"]) for row in grouped.order_by()}
 
 
 _BATCH_COLUMNS = (
