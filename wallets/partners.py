@@ -21,7 +21,10 @@ VALID_FROM = date(2019, 6, 10)
 
 @dataclass(frozen=True)
 class Partner:
-    """One wallet: the row, its feed and its prices (basis points; fixed part in cents)."""
+    """One wallet: the row, its feed and its prices.
+
+    Prices are basis points, and a fixed part in minor units of its home currency.
+    """
 
     code: str
     name: str
@@ -139,11 +142,13 @@ def _charge(partner: Partner, wallet: Wallet) -> None:
     if partner.acquires:
         kinds["msc"] = partner.msc_bps
     currencies = sorted({currency for _name, currency, _zone in COUNTRIES.values()})
+    # A krone is no euro: the fixed part is taken at home only.
+    fixed_in = ("interchange", COUNTRIES.get(wallet.home_country, ("", "", ""))[1])
     Tariff.objects.bulk_create(
         [
             Tariff(
                 wallet=wallet, kind=kind, currency=currency, valid_from=VALID_FROM, bps=bps,
-                fixed_minor=partner.fixed_minor if kind == "interchange" else 0,
+                fixed_minor=partner.fixed_minor if (kind, currency) == fixed_in else 0,
                 vat_bps=partner.vat_bps, returned_on_refund=partner.returned_on_refund,
             )
             for kind, bps in kinds.items()
