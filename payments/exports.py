@@ -195,11 +195,21 @@ def csv_file(run: Run) -> Path:
     return Path(settings.VAR_DIR) / run.csv_path
 
 
+class CannotMakeAgain(Exception):
+    """The CSV is gone, and what it was made of is gone too or is no longer the same."""
+
+
 def open_csv(run: Run) -> BinaryIO:
-    """Open the CSV of a finished run for reading; make it again if the file is gone."""
+    """Open the CSV of a finished run for reading; make it again if the file is gone.
+
+    Raises CannotMakeAgain.
+    """
     path = csv_file(run)
     if not path.is_file():
         from payments import proof
 
-        proof.replay(run, to=path)
+        try:
+            proof.replay(run, to=path)
+        except (OSError, proof.NotTheSame) as error:
+            raise CannotMakeAgain(str(error)) from error
     return path.open("rb")

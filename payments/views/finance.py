@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -167,12 +167,23 @@ def _shown_line(file: SettlementFile, asked: str) -> dict[str, Any] | None:
 
 @require_GET
 @finance_only
-def csv(request: HttpRequest, file_id: int) -> FileResponse:
-    """Stream the CSV of a reconciled file."""
+def csv(request: HttpRequest, file_id: int) -> FileResponse | HttpResponseRedirect:
+    """Stream the CSV of a reconciled file, or say on its page why there is none."""
     file = get_object_or_404(SettlementFile, pk=file_id)
     run = get_object_or_404(Run.objects.select_related("file"), file=file, state=Run.State.DONE)
+    try:
+        opened = exports.open_csv(run)
+    except exports.CannotMakeAgain:
+        messages.error(
+            request,
+            _(
+                "The CSV and the bytes it was made of are no longer in the portal's data folder. "
+                "Ask its operators to restore them from the backup."
+            ),
+        )
+        return redirect("payments:night_file", file.pk)
     return FileResponse(
-        exports.open_csv(run),
+        opened,
         as_attachment=True,
         filename=f"{file.name}.csv",
         content_type="text/csv; charset=utf-8",

@@ -432,6 +432,14 @@ def test_a_file_that_was_not_reconciled_has_no_csv(client, clerk, alliance):
     assert client.get(url).status_code == 404
 
 
+def test_a_csv_that_is_lost_with_all_it_was_made_of_is_said_to_be(client, clerk, alliance):
+    run = nights.reconciled("vipps", name="vipps-2026-10-14.xml")
+    client.force_login(clerk)
+    answer = client.get(reverse("payments:csv", args=[run.file_id]), follow=True)
+    assert answer.redirect_chain == [(reverse("payments:night_file", args=[run.file_id]), 302)]
+    assert "restore them from the backup" in answer.content.decode()
+
+
 # --- one break
 
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from payments import breaks, exports, proof, reconciliation, settlement
+from payments import breaks, exports, reconciliation, settlement
 from payments.models import Break, Delivery, LedgerEntry, Link, Run, SettlementFile
 from portal.core import leases
 from portal.core.models import AuditEntry
@@ -308,7 +308,7 @@ def test_a_replay_notices_changed_bytes(sales, tmp_path):
     settlement.stored(file).write_bytes(b"something else")
     run = Run.objects.get(file=file)
     exports.csv_file(run).unlink()
-    with pytest.raises(proof.NotTheSame):
+    with pytest.raises(exports.CannotMakeAgain, match="not those that were received"):
         exports.open_csv(run)
     assert not exports.csv_file(run).exists()
 

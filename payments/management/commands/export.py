@@ -34,6 +34,9 @@ class Command(BaseCommand):
             except proof.NotTheSame as error:
                 raise CommandError(str(error)) from None
         out = Path(options["out"])
-        with exports.open_csv(run) as source, out.open("wb") as target:
-            shutil.copyfileobj(source, target)
+        try:
+            with exports.open_csv(run) as source, out.open("wb") as target:
+                shutil.copyfileobj(source, target)
+        except exports.CannotMakeAgain as error:
+            raise CommandError(f"The CSV is gone and cannot be made again: {error}") from None
         self.stdout.write(f"{out}: {run.csv_rows} rows, SHA-256 {run.csv_sha256}")
