@@ -54,6 +54,8 @@ def secret_key() -> str:
 
 
 SECRET_KEY = secret_key()
+# What encrypts stored secrets of partners; the newest first, old ones behind it.
+ENCRYPTION_KEYS = env.list("ENCRYPTION_KEYS", default=[SECRET_KEY])
 
 # --- the site's own address; everything about hosts follows from it
 SITE_URL = env.str("SITE_URL", default="http://127.0.0.1:8000").rstrip("/")
