@@ -19,14 +19,14 @@ class NotTheSame(Exception):
 def replay(run: Run, *, to: Path) -> str:
     """Make the CSV of a run again; return its SHA-256, or raise NotTheSame.
 
-    Uses the stored bytes of the file and the ledger slice that the run kept, and nothing
-    that may have changed since.
+    Uses the stored bytes of the file, the layout it was read in and the ledger slice that the
+    run kept, and nothing that may have changed since.
     """
     file = run.file
     kept = settlement.stored(file)
     if _hash(kept) != file.sha256:
         raise NotTheSame(f"The stored bytes of {file.name} are not those that were received.")
-    statement = settlement.open_statement(file.feed, kept, name=file.name)
+    statement = settlement.open_statement(run.layout, kept, run.layout_options, name=file.name)
     ledger = KeptLedger(Path(settings.VAR_DIR) / run.slice_path)
     writer = exports.Writer(to.with_name(to.name + ".replay"), feed=file.feed, statement=statement)
     try:

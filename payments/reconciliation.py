@@ -218,8 +218,9 @@ class Reconciliation:
         self._renewed = time.monotonic()
 
     def run(self) -> None:
+        self.told = settlement.options(self.feed)
         statement = settlement.open_statement(
-            self.feed, settlement.stored(self.file), name=self.file.name
+            self.feed.format, settlement.stored(self.file), self.told, name=self.file.name
         )
         self.run_row = self._open_run()
         with ExitStack() as unfinished:
@@ -250,8 +251,8 @@ class Reconciliation:
         with transaction.atomic():
             self.claim.hold()
             run = Run.objects.create(
-                file=self.file, feed=self.feed, engine=ENGINE, token=self.claim.token,
-                started_at=timezone.now(),
+                file=self.file, feed=self.feed, engine=ENGINE, layout=self.feed.format,
+                layout_options=self.told, token=self.claim.token, started_at=timezone.now(),
             )  # fmt: skip
             run.csv_path, run.slice_path = f"recon/{run.pk}.csv", f"recon/{run.pk}.slice"
             run.save(update_fields=["csv_path", "slice_path"])
@@ -417,7 +418,8 @@ class Reconciliation:
             )  # fmt: skip
             moved = settlement.waiting_files().filter(pk=self.file.pk).update(
                 state=SettlementFile.State.RECONCILED, period_from=statement.period_from,
-                period_to=statement.period_to, settled_at=self.now,
+                period_to=statement.period_to, settled_at=self.now, sequence=statement.sequence,
+                sequence_of=statement.sequence_of[:80], is_summary=statement.is_summary,
                 warnings=[[p.code, p.line_no, p.text] for p in warnings],
             )  # fmt: skip
             if not moved:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,7 +17,7 @@ from django.db.models import QuerySet
 from payments.models import Break, Delivery, SettlementFile
 from portal.core import audit, leases
 from wallets import formats
-from wallets.formats.statement import NOT_A_PAYMENT, Line, Problem, Statement, Unreadable
+from wallets.formats.statement import Line, Problem, Statement, Unreadable
 from wallets.models import Feed
 
 HEAD_BYTES = 65_536
@@ -56,7 +54,10 @@ def feeds_with_work(*, now: datetime) -> list[int]:
 
 def options(feed: Feed) -> dict[str, Any]:
     """Return what a layout is told beside the bytes."""
-    return {**feed.options, "wallet": feed.wallet.code, "timezone": feed.wallet.timezone}
+    told = {**feed.options, "wallet": feed.wallet.code, "timezone": feed.wallet.timezone}
+    if feed.mapping is not None:
+        told["mapping"] = feed.mapping.description
+    return told
 
 
 def store(path: Path) -> tuple[str, int, str]:
@@ -139,15 +140,14 @@ def receive(*, feed: Feed, name: str, path: Path, now: datetime) -> Delivery:
     return delivery
 
 
-def open_statement(feed: Feed, path: Path, *, name: str = "") -> Statement:
-    """Begin to read a file in its feed's layout; raise Refused when it is not in it.
+def open_statement(layout: str, path: Path, told: dict[str, Any], *, name: str = "") -> Statement:
+    """Begin to read a file in a layout, with its options; raise Refused when it is not in it.
 
     ``name`` is what the partner called it, where the path does not: some layouts say their
     day nowhere else.
     """
-    told = {**options(feed), "name": name or path.name}
     try:
-        statement: Statement = formats.get(feed.format).read(path, told)
+        statement: Statement = formats.get(layout).read(path, {**told, "name": name or path.name})
     except Unreadable as error:
         raise Refused(error.problem) from None
     _refuse_endless_period(statement)
@@ -208,63 +208,6 @@ def quarantine(file: SettlementFile, problem: Problem, *, now: datetime) -> None
             "payments.file.quarantined", file, at=now, label=file.feed.code,
             code=problem.code, line=problem.line_no,
         )  # fmt: skip
-
-
-@dataclass
-class Sum:
-    """Lines of one currency, in minor units."""
-
-    lines: int = 0
-    gross_minor: int = 0
-    fee_minor: int = 0
-    net_minor: int = 0
-
-
-@dataclass
-class Verdict:
-    """What a file would be judged to be; nothing of it is stored."""
-
-    problems: list[Problem] = field(default_factory=list)
-    identity: str = ""
-    period_from: date | None = None
-    period_to: date | None = None
-    records: int = 0
-    lines: int = 0
-    others: int = 0
-    not_payments: int = 0
-    sums: dict[str, Sum] = field(default_factory=dict)
-
-    @property
-    def is_accepted(self) -> bool:
-        return not any(problem.is_error for problem in self.problems)
-
-
-def check(*, feed: Feed, path: Path) -> Verdict:
-    """Read a file whole in a feed's layout and say what is in it and what is wrong."""
-    verdict = Verdict()
-    sums: dict[str, Sum] = defaultdict(Sum)
-    try:
-        statement = open_statement(feed, path)
-        verdict.identity = statement.identity
-        verdict.period_from, verdict.period_to = statement.period_from, statement.period_to
-        for line in lines_of(statement):
-            verdict.lines += 1
-            if line.kind == NOT_A_PAYMENT:
-                verdict.not_payments += 1
-                continue
-            total = sums[line.settled_currency]
-            total.lines += 1
-            total.gross_minor += int(line.settled_gross)
-            total.fee_minor += int(line.fee)
-            total.net_minor += int(line.net)
-        verdict.records, verdict.others = statement.records, statement.others
-        verdict.problems = list(statement.problems)
-        refuse_if_wrong(statement, verdict.lines)
-    except Refused as refusal:
-        if refusal.problem not in verdict.problems:
-            verdict.problems.append(refusal.problem)
-    verdict.sums = dict(sums)
-    return verdict
 
 
 def raw_line(file: SettlementFile, line_no: int) -> str:

@@ -48,8 +48,8 @@ def alliance(db, tmp_path: Path) -> dict[str, Wallet]:
     for feed in feeds:
         place = tmp_path / "feeds" / feed.code
         place.mkdir(parents=True)
-        feed.place = str(place)
-    Feed.objects.bulk_update(feeds, ["place"])
+        feed.place, feed.ready_when = str(place), Feed.Ready.AT_ONCE
+    Feed.objects.bulk_update(feeds, ["place", "ready_when"])
     return wallets
 
 

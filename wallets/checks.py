@@ -20,14 +20,14 @@ from django.utils import timezone
 from wallets import formats
 from wallets.models import Feed, Tariff, Wallet, WalletCountry
 
-LAYOUT_OFFERS = ("identify", "read", "write")
+LAYOUT_OFFERS = ("identify", "read")
 
 
 @register
 def layouts_can_be_used(**_: Any) -> list[CheckMessage]:
-    """Every layout in the list is a module that reads, writes and names files."""
+    """Every layout in the list is a module that reads and names files."""
     found: list[CheckMessage] = []
-    for name in formats.LAYOUTS:
+    for name in (*formats.LAYOUTS, *formats.BANK_LAYOUTS):
         try:
             module = formats.get(name)
         except ImportError as error:

@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from portal.core.secrets import SecretField
+
 COUNTRIES = {
     "AT": ("Austria", "EUR", "Europe/Vienna"),
     "DE": ("Germany", "EUR", "Europe/Berlin"),
@@ -118,6 +120,53 @@ class Tariff(models.Model):
         return f"{self.wallet_id} {self.kind} {self.currency} {self.bps} bps"
 
 
+class Mapping(models.Model):
+    """A partner's own layout, described column by column; one version, never edited in place.
+
+    ``description`` is what wallets.formats.mapped reads by. ``trial`` is the verdict on the
+    sample that it was tried on: it is switched on only after one that was read whole.
+    """
+
+    class State(models.TextChoices):
+        DRAFT = "draft", _("draft")
+        ON = "on", _("in use")
+        OFF = "off", _("no longer in use")
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="mappings")
+    name = models.CharField(_("name"), max_length=80)
+    version = models.PositiveIntegerField(_("version"), default=1)
+    description = models.JSONField(_("description"), default=dict)
+    state = models.CharField(_("state"), max_length=5, choices=State, default=State.DRAFT)
+    sample_name = models.CharField(_("tried on"), max_length=254, blank=True)
+    sample_sha256 = models.CharField(max_length=64, blank=True)
+    trial = models.JSONField(_("what the trial found"), default=dict, blank=True)
+    tried_at = models.DateTimeField(_("tried"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"))
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    switched_on_at = models.DateTimeField(_("in use since"), null=True, blank=True)
+    switched_on_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+
+    class Meta:
+        verbose_name = _("mapping")
+        verbose_name_plural = _("mappings")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["wallet", "name", "version"], name="mapping_version_written_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="draft") | Q(tried_at__isnull=False),
+                name="mapping_in_use_was_tried",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} version {self.version}"
+
+
 class Feed(models.Model):
     """Where a settling wallet leaves its settlement files, in which layout, and when."""
 
@@ -126,16 +175,91 @@ class Feed(models.Model):
         ZERO = "zero", _("a file without lines comes")
         CARRY = "carry", _("no file comes, the balance carries over")
 
+    class Ready(models.TextChoices):
+        QUIET = "quiet", _("size and time have not changed for a while")
+        MARKER = "marker", _("a marker file lies beside it")
+        AT_ONCE = "at_once", _("at once: the partner renames whole files into place")
+
+    class After(models.TextChoices):
+        LEAVE = "leave", _("leave it where it lies")
+        MOVE = "move", _("move it to another folder of the partner")
+
     code = models.SlugField(_("code"), max_length=40, unique=True)
     wallet = models.OneToOneField(Wallet, on_delete=models.PROTECT, related_name="feed")
     format = models.CharField(_("layout"), max_length=40, help_text=_("A name in wallets.formats."))
-    place = models.CharField(_("folder"), max_length=500, blank=True)
+    mapping = models.ForeignKey(
+        Mapping,
+        verbose_name=_("mapping"),
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="feeds",
+        help_text=_("For the layout “mapped”: which description it is read by."),
+    )
+    place = models.CharField(
+        _("place"),
+        max_length=500,
+        blank=True,
+        help_text=_("A folder, or an address such as sftp://user@host:22/settlements."),
+    )
     pattern = models.CharField(_("file names"), max_length=120, default="*")
+    entry_pattern = models.CharField(
+        _("names inside a zip"),
+        max_length=120,
+        default="*",
+        help_text=_("Which entries of a zip archive are settlement files."),
+    )
+    ready_when = models.CharField(
+        _("a file is whole when"), max_length=8, choices=Ready, default=Ready.QUIET
+    )
+    quiet_seconds = models.PositiveIntegerField(
+        _("quiet for, seconds"), default=60, help_text=_("How long is a while.")
+    )
+    marker_suffix = models.CharField(
+        _("marker ends in"),
+        max_length=20,
+        default=".done",
+        help_text=_("A file a.csv is whole once a.csv.done lies beside it."),
+    )
+    after = models.CharField(_("once taken"), max_length=5, choices=After, default=After.LEAVE)
+    move_to = models.CharField(
+        _("moved to"), max_length=500, blank=True, help_text=_("A folder at the same place.")
+    )
+    host_key = models.TextField(
+        _("host key"),
+        blank=True,
+        help_text=_("The server's public key, such as ssh-ed25519 AAAA…; no other is trusted."),
+    )
+    password = SecretField(_("password"), blank=True, default="")
+    ssh_key = SecretField(
+        _("our SSH key"), blank=True, default="", help_text=_("Private, in OpenSSH form.")
+    )
+    must_be_encrypted = models.BooleanField(
+        _("must be encrypted"), default=False, help_text=_("With OpenPGP; else it may be.")
+    )
+    must_be_signed = models.BooleanField(
+        _("must be signed"), default=False, help_text=_("With OpenPGP, by the partner's key.")
+    )
+    pgp_key = SecretField(
+        _("our OpenPGP key"), blank=True, default="", help_text=_("Private, armored.")
+    )
+    partner_key = models.TextField(
+        _("partner's OpenPGP key"), blank=True, help_text=_("Public, armored.")
+    )
     schedule = models.CharField(
         _("schedule"),
         max_length=60,
         default="daily",
-        help_text=_("daily, or days of the month such as 1,8,16,24."),
+        help_text=_("daily, weekdays, monthly, or days of the month such as 1,8,16,24."),
+    )
+    holidays = models.CharField(
+        _("closed on"),
+        max_length=40,
+        blank=True,
+        help_text=_(
+            "Whose holidays move a file to the next working day: a country such as NO, or "
+            "TARGET for bank days. Empty: none."
+        ),
     )
     expected_by = models.TimeField(
         _("expected by"), default=time(12, 0), help_text=_("Local time of the wallet.")
@@ -150,6 +274,11 @@ class Feed(models.Model):
     )
     options = models.JSONField(_("options of the layout"), default=dict, blank=True)
     active = models.BooleanField(_("active"), default=True)
+    looked_at = models.DateTimeField(_("last looked at"), null=True, blank=True, editable=False)
+    failing_since = models.DateTimeField(
+        _("cannot be reached since"), null=True, blank=True, editable=False
+    )
+    failure = models.TextField(_("why"), blank=True, editable=False)
 
     class Meta:
         verbose_name = _("feed")
@@ -157,6 +286,28 @@ class Feed(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+
+class Sighting(models.Model):
+    """A file that was seen at a feed's place: is it still growing, was it taken.
+
+    ``modified`` is the partner's own time of it, as text, only ever compared with itself.
+    """
+
+    feed = models.ForeignKey(Feed, on_delete=models.CASCADE, related_name="sightings")
+    name = models.CharField(_("file"), max_length=254)
+    size = models.BigIntegerField(_("bytes"))
+    modified = models.CharField(max_length=40, blank=True)
+    since = models.DateTimeField(_("unchanged since"))
+    taken_at = models.DateTimeField(_("taken"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("file seen")
+        verbose_name_plural = _("files seen")
+        constraints = [models.UniqueConstraint(fields=["feed", "name"], name="file_seen_once")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Credential(models.Model):

@@ -109,6 +109,7 @@ def set_up(partners: tuple[Partner, ...] = PARTNERS, *, places: Path | None = No
                 "pattern": f"{partner.code}*.{partner.suffix}", "schedule": partner.schedule,
                 "minimum_minor": partner.minimum_minor, "empty_file": partner.empty_file,
                 "options": partner.options,
+                **({"ready_when": Feed.Ready.AT_ONCE} if places is not None else {}),
             },
         )  # fmt: skip
     for partner in partners:

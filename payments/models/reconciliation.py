@@ -29,6 +29,8 @@ class Run(models.Model):
     feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="runs")
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.WRITING)
     engine = models.CharField(_("engine"), max_length=20)
+    layout = models.CharField(_("layout"), max_length=40, blank=True)
+    layout_options = models.JSONField(_("options of the layout"), default=dict, blank=True)
     token = models.BigIntegerField()
     started_at = models.DateTimeField(_("started"))
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -119,6 +121,7 @@ class Break(models.Model):
         MISSING_IN_SETTLEMENT = "missing_in_settlement", _("not settled")
         FILE_QUARANTINED = "file_quarantined", _("file could not be read")
         FILE_ABSENT = "file_absent", _("file is due and absent")
+        TOTALS_DIFFER = "totals_differ", _("declared totals differ")
 
     class State(models.TextChoices):
         OPEN = "open", _("open")
@@ -168,7 +171,12 @@ class Break(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(state="open") | ~Q(closing_note=""), name="closed_break_says_how"
-            )
+            ),
+            models.UniqueConstraint(
+                fields=["feed", "business_date"],
+                condition=Q(outcome="file_absent", state="open"),
+                name="an_absent_file_is_reported_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["feed", "id"], condition=Q(state="open"), name="breaks_still_open")

@@ -39,6 +39,9 @@ class SettlementFile(models.Model):
     reason_line = models.BigIntegerField(_("line"), null=True, blank=True)
     warnings = models.JSONField(_("warnings"), default=list, blank=True)
     settled_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    sequence = models.BigIntegerField(_("partner's running number"), null=True, blank=True)
+    sequence_of = models.CharField(_("numbers run within"), max_length=80, blank=True)
+    is_summary = models.BooleanField(_("only declares totals"), default=False)
 
     class Meta:
         verbose_name = _("settlement file")
@@ -69,7 +72,10 @@ class SettlementFile(models.Model):
 
 
 class Delivery(models.Model):
-    """One arrival of a file, whatever it turned out to be."""
+    """One arrival of a file, whatever it turned out to be.
+
+    ``sha256`` and ``path`` are of the bytes as they came: still encrypted, still packed.
+    """
 
     class Result(models.TextChoices):
         NEW = "new", _("new")
@@ -81,12 +87,18 @@ class Delivery(models.Model):
     name = models.CharField(_("file"), max_length=254)
     result = models.CharField(_("result"), max_length=12, choices=Result)
     arrived_at = models.DateTimeField(_("arrived"))
+    sha256 = models.CharField(_("SHA-256 as it came"), max_length=64, blank=True)
+    path = models.CharField(max_length=254, blank=True)
+    was_encrypted = models.BooleanField(_("came encrypted"), default=False)
+    signed_by = models.CharField(_("signed by"), max_length=80, blank=True)
 
     class Meta:
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         constraints = [
-            models.UniqueConstraint(fields=["feed", "name"], name="delivery_name_seen_once")
+            models.UniqueConstraint(
+                fields=["feed", "name", "sha256"], name="delivery_of_these_bytes_seen_once"
+            )
         ]
 
     def __str__(self) -> str:

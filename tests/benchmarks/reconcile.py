@@ -185,7 +185,7 @@ def measure(asked: argparse.Namespace) -> None:
         setattr(owner, name, watched)
 
     with timed("parse alone"):
-        verdict = settlement.open_statement(feed, path)
+        verdict = settlement.open_statement(feed.format, path, settlement.options(feed))
         parsed = sum(1 for _ in settlement.lines_of(verdict))
     watch(settlement, "store", "receive")
     watch(ledger.NightLedger, "__init__", "load the ledger")
@@ -235,7 +235,7 @@ def bare_load(path: Path, folder: Path) -> float:
     from wallets.models import Feed
 
     feed = Feed.objects.select_related("wallet").get(code=path.name.partition("-")[0])
-    statement = settlement.open_statement(feed, path)
+    statement = settlement.open_statement(feed.format, path, settlement.options(feed))
     tsv = folder / "rows.tsv"
     with tsv.open("w") as out:
         for line in settlement.lines_of(statement):

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from payments import breaks, exports, reconciliation, settlement
+from payments import breaks, checking, exports, reconciliation, settlement
 from payments.models import Break, Delivery, LedgerEntry, Link, Run, SettlementFile
 from portal.core import leases
 from portal.core.models import AuditEntry
@@ -422,9 +422,9 @@ def test_breaks_are_closed_once_with_a_note(sales, clerk, tmp_path):
 def test_the_verdict_stores_nothing(sales, tmp_path):
     feed = Feed.objects.get(code="vipps")
     path = builders.settlement_file(tmp_path, [builders.line(sale) for sale in sales])
-    verdict = settlement.check(feed=feed, path=path)
+    verdict = checking.check(feed=feed, path=path)
     assert verdict.is_accepted
     assert (verdict.lines, verdict.sums["NOK"].gross_minor) == (3, 60_000)
     path.write_bytes(path.read_bytes()[:-400])
-    assert [p.code for p in settlement.check(feed=feed, path=path).problems] == ["truncated"]
+    assert [p.code for p in checking.check(feed=feed, path=path).problems] == ["truncated"]
     assert not SettlementFile.objects.exists()

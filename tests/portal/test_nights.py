@@ -24,7 +24,7 @@ UNTIL = nights.UNTIL
 
 def lines_of(feed: Feed, path: Path) -> list:
     """Read a file as the portal would; raise when the whole of it is refused."""
-    statement = settlement.open_statement(feed, path, name=path.name)
+    statement = settlement.open_statement(feed.format, path, settlement.options(feed))
     lines = list(settlement.lines_of(statement))
     settlement.refuse_if_wrong(statement, len(lines))
     return lines
@@ -172,7 +172,9 @@ def test_below_its_minimum_epassi_carries_the_balance_over(simulated) -> None:
     assert [one["file"] for one in told] == ["epassi_20261101_20261031_v1.xlsx"]
     path = made.to / "epassi" / told[0]["file"]
     feed = Feed.objects.select_related("wallet").get(code="epassi")
-    assert settlement.open_statement(feed, path).period_from == date(2026, 10, 16)
+    assert settlement.open_statement(
+        feed.format, path, settlement.options(feed)
+    ).period_from == date(2026, 10, 16)
     assert told[0]["outcomes"]["matched"] == LedgerEntry.objects.filter(feed=feed).count()
 
 

@@ -103,5 +103,5 @@ def test_a_layout_that_cannot_be_used_is_told(monkeypatch):
     assert [(one.id, one.msg) for one in found] == [
         ("wallets.E001", "The settlement layout gone cannot be imported: "
          "No module named 'wallets.formats.gone'."),
-        ("wallets.E001", "The settlement layout half has no identify, write."),
+        ("wallets.E001", "The settlement layout half has no identify."),
     ]  # fmt: skip

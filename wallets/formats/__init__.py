@@ -1,11 +1,14 @@
 """Settlement layouts, one module each, found by name.
 
 A module offers ``identify(name, head, options) -> str`` (the partner's own name of a file
-from its first bytes), ``read(path, options) -> Statement`` and ``write(path, sheet, options)
--> list[int]``, which returns the line number at which each line of the sheet now stands.
-``BATCH_BY`` names the fields of a line that its batch is for, and ``batch_ref(number=, day=,
-store=, wallet=, currency=)`` what the partner would call that batch; ``day`` is the last day of
-the period. A new layout is one module and one line here.
+from its first bytes) and ``read(path, options) -> Statement``; the first line of its docstring
+is its title. One that the simulator writes also offers ``write(path, sheet, options) ->
+list[int]``, which returns the line number at which each line of the sheet now stands,
+``BATCH_BY``, the fields of a line that its batch is for, and ``batch_ref(number=, day=, store=,
+wallet=, currency=)``, what the partner would call that batch; ``day`` is the last day of the
+period. A new layout is one module and one line here.
+
+Bank layouts are read only and become a bank_statement.BankStatement instead.
 """
 
 from __future__ import annotations
@@ -22,8 +25,19 @@ LAYOUTS = {
     "scheme": "wallets.formats.scheme",
     "vipps_xml3": "wallets.formats.vipps_xml3",
 }
+BANK_LAYOUTS: dict[str, str] = {}
 
 
 def get(name: str) -> ModuleType:
     """Return the module of a layout, or raise KeyError."""
-    return import_module(LAYOUTS[name])
+    return import_module({**LAYOUTS, **BANK_LAYOUTS}[name])
+
+
+def title(name: str) -> str:
+    """Return what people call a layout."""
+    return (get(name).__doc__ or name).partition("\n")[0].rstrip(".")
+
+
+def written() -> list[str]:
+    """Return the names of the layouts that can be written too."""
+    return [name for name in sorted(LAYOUTS) if hasattr(get(name), "write")]

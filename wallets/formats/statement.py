@@ -97,7 +97,10 @@ class Statement:
     ``identity`` is the partner's own name for it (period, sequence), equal for a re-sent
     and a corrected version. ``period_from``/``period_to`` are business dates, both
     included. ``lines`` can be iterated once; ``others`` counts headings, trailers and
-    folded fee rows.
+    folded fee rows. ``sequence`` is the partner's running number of the file, counted
+    within ``sequence_of`` (a participant, a sale unit), None where it has none. A
+    ``is_summary`` file only declares totals of batches that other files bring: it settles
+    nothing, and its rows are no payments.
     """
 
     identity: str
@@ -108,6 +111,9 @@ class Statement:
     problems: list[Problem] = field(default_factory=list)
     records: int = 0
     others: int = 0
+    sequence: int | None = None
+    sequence_of: str = ""
+    is_summary: bool = False
 
     def warn(self, code: str, line_no: int, text: str) -> None:
         self.problems.append(Problem(code, line_no, text, is_error=False))

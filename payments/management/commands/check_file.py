@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from payments import settlement
+from payments import checking
 from payments.management.commands.receive import existing, feed_named
 from portal.core import money
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
         parser.add_argument("file")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verdict = settlement.check(feed=feed_named(options["feed"]), path=existing(options["file"]))
+        verdict = checking.check(feed=feed_named(options["feed"]), path=existing(options["file"]))
         self.stdout.write(f"period {verdict.period_from} to {verdict.period_to}")
         self.stdout.write(
             f"{verdict.records} records: {verdict.lines} lines "
