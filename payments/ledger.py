@@ -113,23 +113,30 @@ class Slice:
 
 
 class NightLedger:
-    """The ledger as one file's matching asks for it, from the database."""
+    """The ledger as one file's matching asks for it, from the database.
+
+    A file that ``settles`` nothing, because it only declares totals, has no entries due.
+    """
 
     def __init__(
-        self, feed: Feed, first: date, last: date, *, instead_of: int = 0, keep: Slice | None = None
-    ) -> None:
+        self, feed: Feed, first: date, last: date, *, instead_of: int = 0,
+        keep: Slice | None = None, settles: bool = True,
+    ) -> None:  # fmt: skip
         self.feed = feed
         self.instead_of = instead_of
+        self._settles = settles
         self._keep = keep
         self._wallets = dict(Wallet.objects.values_list("code", "pk"))
         self.entries: dict[str, str] = {}
-        stream = _open_entries(feed, first, last, instead_of)
+        stream = _open_entries(feed, first, last, instead_of) if settles else iter(())
         while rows := list(islice(stream, 20_000)):
             self.entries.update(rows)
             self._remember(f"E{RS}{key}{RS}{packed}" for key, packed in rows)
 
     def widen(self, first: date, last: date) -> None:
         """Take in more business days, when a file's period proved longer than its start said."""
+        if not self._settles:
+            return
         rows = [
             (key, packed)
             for key, packed in _open_entries(self.feed, first, last, self.instead_of)

@@ -27,7 +27,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Exists, F, Max, OuterRef, Q, Sum
 from django.utils import timezone
 
-from payments import exports, matching, settlement
+from payments import declared, exports, matching, settlement
 from payments.ledger import NightLedger, Slice
 from payments.matching import Result
 from payments.models import Break, LedgerEntry, Link, Run, SettlementFile
@@ -70,9 +70,11 @@ def run_file(file: SettlementFile, *, claim: leases.Claim, now: datetime) -> Non
         text = f"Given up after {MOST_ATTEMPTS} attempts that ended without a result."
         settlement.quarantine(file, Problem("gave_up", 0, text), now=now)
         return
+    reconciling = Reconciliation(file, claim=claim, now=now)
     try:
-        Reconciliation(file, claim=claim, now=now).run()
+        reconciling.run()
     except settlement.Refused as refusal:
+        reconciling.keep_period()
         _refuse(file, refusal.problem, claim=claim, now=now)
     except MemoryError:
         text = "The file is too large for this machine's memory."
@@ -216,10 +218,11 @@ class Reconciliation:
             .first()
         )
         self._renewed = time.monotonic()
+        self.statement: Statement | None = None
 
     def run(self) -> None:
         self.told = settlement.options(self.feed)
-        statement = settlement.open_statement(
+        self.statement = statement = settlement.open_statement(
             self.feed.format, settlement.stored(self.file), self.told, name=self.file.name
         )
         self.run_row = self._open_run()
@@ -229,6 +232,7 @@ class Reconciliation:
             ledger = NightLedger(
                 self.feed, statement.period_from, statement.period_to,
                 instead_of=self.old.pk if self.old else 0, keep=keep,
+                settles=not statement.is_summary,
             )  # fmt: skip
             csv = exports.Writer(
                 exports.csv_file(self.run_row), feed=self.feed, statement=statement
@@ -246,6 +250,13 @@ class Reconciliation:
             slice_sha, csv_sha = keep.finish(), csv.finish()
             unfinished.pop_all()
         self._finish(statement, warnings, csv_sha, csv.rows, slice_sha)
+
+    def keep_period(self) -> None:
+        """Note the days that a file speaks of, as far as it was read before it was refused."""
+        if self.statement is not None:
+            settlement.waiting_files().filter(pk=self.file.pk).update(
+                period_from=self.statement.period_from, period_to=self.statement.period_to
+            )
 
     def _open_run(self) -> Run:
         with transaction.atomic():
@@ -424,6 +435,7 @@ class Reconciliation:
             )  # fmt: skip
             if not moved:
                 raise leases.LeaseLost(f"File {self.file.pk} is no longer waiting.")
+            declared.compare(self.file, run=self.run_row, now=self.now)
             audit.record(
                 "payments.file.reconciled", self.file, at=self.now, label=self.feed.code,
                 outcomes=outcomes, csv_sha256=csv_sha,
@@ -498,7 +510,7 @@ class Reconciliation:
         for entry in left:
             run = Run.objects.filter(
                 feed=self.feed, state=Run.State.DONE, file__period_from__lte=entry.business_date,
-                file__period_to__gte=entry.business_date,
+                file__period_to__gte=entry.business_date, file__is_summary=False,
             ).order_by("-pk").first()  # fmt: skip
             if run is None:
                 continue
@@ -580,9 +592,11 @@ class Reconciliation:
         settled before its day (``ahead`` adds these up) comes in when it is settled, and
         not again with its day.
         """
+        if statement.is_summary:
+            return _Sums()
         entries = LedgerEntry.objects.filter(feed=self.feed)
         passed = SettlementFile.objects.filter(
-            feed=self.feed, runs__state__in=[Run.State.DONE, Run.State.REVERSED]
+            feed=self.feed, runs__state__in=[Run.State.DONE, Run.State.REVERSED], is_summary=False
         ).aggregate(last=Max("period_to"))["last"]
         reach = max(passed or statement.period_to, statement.period_to)
         fresh = entries.filter(business_date__lte=reach)
