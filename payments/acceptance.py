@@ -97,7 +97,7 @@ class Route:
 
     def dates(self, instant: datetime) -> tuple[date, date]:
         day = calendars.business_date(instant, self.settling.timezone, self.settling.day_cutoff)
-        return day, calendars.due_on(day, self.feed.schedule)
+        return day, calendars.due_on(day, self.feed.rule)
 
 
 class Rules:

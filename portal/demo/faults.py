@@ -13,7 +13,6 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from portal.core import calendars
 from wallets.partners import PARTNERS
 
 MISSING_IN_SETTLEMENT = "missing_in_settlement"
@@ -223,7 +222,7 @@ def _wish(row: Any, number: int, layouts: dict[str, str]) -> Wish:
 
 
 def daily(schedule: str) -> bool:
-    return calendars.month_days(schedule) is None
+    return schedule == "daily"
 
 
 # --- the page about it
