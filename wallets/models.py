@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from portal.core import calendars
 from portal.core.secrets import SecretField
 
 COUNTRIES = {
@@ -269,6 +272,12 @@ class Feed(models.Model):
         default=0,
         help_text=_("A lower balance carries over to the next file."),
     )
+    minimum_by_currency = models.JSONField(
+        _("minimum in other currencies"),
+        default=dict,
+        blank=True,
+        help_text=_('Minor units by currency, such as {"SEK": 55000}; else the same number.'),
+    )
     empty_file = models.CharField(
         _("when nothing is to be settled"), max_length=5, choices=Empty, default=Empty.ZERO
     )
@@ -286,6 +295,36 @@ class Feed(models.Model):
 
     def __str__(self) -> str:
         return self.code
+
+    def clean(self) -> None:
+        """Refuse a schedule or holidays that cannot be read, and minima that are no numbers."""
+        # Not said of a field: a form may well be without it.
+        try:
+            self.rule.check()
+        except calendars.BadRule as error:
+            raise ValidationError(str(error)) from None
+        told = self.minimum_by_currency
+        if not isinstance(told, dict) or not all(
+            re.fullmatch("[A-Z]{3}", str(currency)) and type(minor) is int and minor >= 0
+            for currency, minor in told.items()
+        ):
+            raise ValidationError(
+                _('Write the minimum in other currencies like {"SEK": 55000, "NOK": 58000}.')
+            )
+
+    @property
+    def rule(self) -> calendars.Rule:
+        """Return when its files are due, for portal.core.calendars."""
+        return calendars.Rule(self.schedule, self.holidays)
+
+    def least(self, currency: str) -> int:
+        """Return the smallest balance, in minor units, that is paid out in a currency.
+
+        A balance of nothing is never paid out. A minimum counts only where it carries over.
+        """
+        if self.empty_file != self.Empty.CARRY:
+            return 1
+        return max(1, self.minimum_by_currency.get(currency, self.minimum_minor))
 
 
 class Sighting(models.Model):

@@ -38,6 +38,7 @@ class Partner:
     schedule: str = "daily"
     empty_file: str = Feed.Empty.ZERO
     minimum_minor: int = 0
+    minimum_by_currency: dict[str, int] = field(default_factory=dict)
     interchange_bps: int = 40
     hub_bps: int = 15
     msc_bps: int = 110
@@ -62,6 +63,7 @@ PARTNERS = (
     Partner(
         "epassi", "ePassi", "FI", "Europe/Helsinki", "epassi_xlsx", "xlsx", is_hub=True,
         schedule="1,8,16,24", empty_file=Feed.Empty.CARRY, minimum_minor=5_000,
+        minimum_by_currency={"SEK": 55_000, "DKK": 37_000, "NOK": 58_000, "ISK": 7_000},
         interchange_bps=90, vat_bps=2550,
     ),
     Partner(
@@ -108,6 +110,7 @@ def set_up(partners: tuple[Partner, ...] = PARTNERS, *, places: Path | None = No
                 "wallet": wallets[partner.code], "format": partner.format, "place": place,
                 "pattern": f"{partner.code}*.{partner.suffix}", "schedule": partner.schedule,
                 "minimum_minor": partner.minimum_minor, "empty_file": partner.empty_file,
+                "minimum_by_currency": partner.minimum_by_currency,
                 "options": partner.options,
                 **({"ready_when": Feed.Ready.AT_ONCE} if places is not None else {}),
             },

@@ -247,7 +247,7 @@ class _Simulation:
         due = day + calendars.DAY
         for night, version in self.follow_ups.pop(feed.pk, []):
             self._deliver(night, arrival=due, version=version)
-        if not calendars.due_dates(due, due, feed.schedule):
+        if not calendars.due_dates(due, due, feed.rule):
             return
         night = self._night(feed, partner, due)
         partner.closed_through = day
@@ -261,7 +261,7 @@ class _Simulation:
         partner.save()
 
     def _night(self, feed: Feed, partner: DemoPartner, due: date) -> Night:
-        first, last = calendars.period_due(due, feed.schedule)
+        first, last = calendars.period_due(due, feed.rule)
         if partner.closed_through is not None:
             # Nothing between two files is left out, even if days were not simulated.
             first = min(first, partner.closed_through + calendars.DAY)
@@ -303,13 +303,7 @@ class _Simulation:
         nets: dict[str, int] = defaultdict(int)
         for row in night.rows:
             nets[row.line.settled_currency] += int(row.line.net)
-        balance = sum(self._in_euro(net, currency, night.last) for currency, net in nets.items())
-        return balance > 0 and balance >= feed.minimum_minor
-
-    def _in_euro(self, minor: int, currency: str, day: date) -> int:
-        if currency == "EUR":
-            return minor
-        return money.convert(minor, currency, "EUR", rate(self.seed, currency, day))
+        return any(net >= feed.least(currency) for currency, net in nets.items())
 
     def _put_off(self, night: Night) -> None:
         code = night.feed.wallet.code
