@@ -51,10 +51,12 @@ def iso(text: str) -> str:
 class Times(columns.Times):
     """Local times of UTC+8 to instants. A day without an hour is no instant: empty."""
 
+    def __init__(self, name: str) -> None:
+        super().__init__(name, ZONE, iso)
+
     def __missing__(self, text: str) -> str:
-        arranged = iso(text)
-        if _DAY_ONLY.fullmatch(arranged):
-            columns.date_of(arranged, self.name)
+        if _DAY_ONLY.fullmatch(iso(text)):
+            columns.date_of(iso(text), self.name)
             self[text] = ""
             return ""
         return super().__missing__(text)

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from portal.core import money
 from tests.wallets.formats import samples
 from wallets.formats import alipay_settlement
 from wallets.formats.columns import CannotWrite
+from wallets.formats.statement import Line
 
 OPTIONS = {"wallet": "alipay", "timezone": "Asia/Shanghai", "partner_id": "2088100200300400"}
 NAME = "alipay_2088100200300400_settlement_20170922.txt"
@@ -132,7 +136,14 @@ def test_what_failed_at_alipay_moves_no_money_and_is_warned_of(path: Path) -> No
         (2, "HKD", "HK$", ("currency_unknown", 2)),
         (2, "|P|L|", "|X|L|", ("unknown_type", 2)),
         (2, "|P|L|", "|P|X|", ("unknown_type", 2)),
-        (2, "2017-09-22 11:04:13", "09/22/2017 11:04:13", ("bad_date", 2)),
+        (2, "2017-09-22 11:04:13", "22/09/2017 11:04:13", ("bad_date", 2)),
+        (2, "2017-09-22 11:04:13", "2017-09-31", ("bad_date", 2)),
+        (2, "2017-09-22 11:04:13", "2017.09.22 11:04:13", ("bad_date", 2)),
+        (2, "2017-09-28 15:36:00", "28/09/2017 15:36:00", ("bad_date", 2)),
+        (2, "|0.0|0.0|2864.26|", "|0.01|0.0|2864.26|", ("bad_amount", 2)),
+        (2, "|0.0|0.0|2864.26|", "|-0.01|0.0|2864.27|", ("bad_amount", 2)),
+        (2, "|2864.26|", "|-2864.26|", ("bad_amount", 2)),
+        (3, "|555.0|", "|-555.0|", ("bad_amount", 3)),
         (2, "2017-09-28 15:36:00", "28.09.2017", ("bad_date", 2)),
         (2, "2017092221001000000009179004", "", ("bad_value", 2)),
         (2, "|100001", "|", ("bad_value", 2)),
@@ -187,3 +198,130 @@ def test_what_the_text_cannot_say_is_not_written(path: Path) -> None:
         sheet = samples.sheet("alipay_settlement", [one], wallet="alipay")
         with pytest.raises(CannotWrite):
             alipay_settlement.write(path, sheet, OPTIONS)
+
+
+def test_the_rmb_side_is_the_payers_and_only_information(path: Path) -> None:
+    assert money.convert(289_905, "HKD", "CNY", "0.85329000") == 247_373
+    changed = [line.replace("2473.73", "9.99").replace("473.58", "9.99") for line in GOOD]
+    _statement, lines = samples.read_all("alipay_settlement", put(path, changed), OPTIONS)
+    _statement, plain = samples.read_all("alipay_settlement", put(path, GOOD), OPTIONS)
+    assert lines == plain
+
+
+def test_what_is_distributed_leaves_the_settlement_and_is_warned_of_once(path: Path) -> None:
+    lines = [
+        HEADINGS,
+        SALE.replace("|0.0|0.0|2864.26|", "|64.26|54.83|2800.00|"),
+        REFUND.replace("|0.0|0.0|548.34|", "|48.34|41.25|500.00|"),
+    ]
+    statement, read = samples.read_all("alipay_settlement", put(path, lines), OPTIONS)
+    assert [(one.gross, one.fee, one.net) for one in read] == [
+        ("289905", "9905", "280000"), ("-55500", "-5500", "-50000"),
+    ]  # fmt: skip
+    assert [(one.code, one.line_no, one.is_error) for one in statement.problems] == [
+        ("bad_value", 2, False)
+    ]
+
+
+HONG_KONG = [
+    "Partner_transaction_id,Transaction_id,Amount,Fee,Settlement,Currency,Payment_time,"
+    "Settlement_time,Issue,Product,Type,Status,Remarks,Original_partner_transaction_ID",
+    "ORDER-1 ,2018122519401080010016065,852.40 ,8.52 ,843.88 ,HKD,12/26/2018 00:55:09,"
+    "12/27/2018 09:40:00,ALIPAYHK,CASHIER_PAY,PAYMENT,SETTLED,,",
+    "REFUND-1,2018122519401080010016066,0.2,0,-0.2,HKD,12/26/2018 0:56,12/27/2018 9:40,"
+    "ALIPAYCN,CASHIER_PAY,REFUND,SETTLED,,ORDER-1",
+    "2018122019401080010016067,2018122019401080010016067,0.3,0,-0.3,HKD,2018-12-20,2018-12-27,"
+    "ALIPAYHK,CASHIER_PAY,CANCEL,SETTLED,,",
+]
+HK_NAME = "2188400000007080_settle_20181226_50002018122600000000000000000000.csv"
+
+
+def test_the_hong_kong_files_are_read_too(tmp_path: Path) -> None:
+    path = put(tmp_path / HK_NAME, HONG_KONG)
+    told = {
+        "wallet": "alipay", "store": "100001",
+        "wallets": {"ALIPAYHK": "alipayhk", "ALIPAYCN": "alipay"},
+    }  # fmt: skip
+    statement, read = samples.read_all("alipay_settlement", path, told)
+    assert [(one.wallet, one.kind, one.gross, one.fee, one.net) for one in read] == [
+        ("alipayhk", "sale", "85240", "852", "84388"),
+        ("alipay", "refund", "-20", "0", "-20"),
+        ("alipayhk", "refund", "-30", "0", "-30"),
+    ]
+    assert [one.occurred_at for one in read] == [
+        "2018-12-26T00:55:09+08:00", "2018-12-26T00:56:00+08:00", "",
+    ]  # fmt: skip
+    assert [one.original_ref for one in read] == ["", "ORDER-1", ""]
+    assert [(b.ref, b.wallet, str(b.value_date)) for b in statement.batches] == [
+        ("50002018122600000000000000000000-HKD", "alipayhk", "2018-12-27"),
+        ("50002018122600000000000000000000-HKD", "alipay", "2018-12-27"),
+    ]
+    assert statement.identity == ("2188400000007080 2018-12-26 50002018122600000000000000000000")
+    assert statement.identity == alipay_settlement.identify(HK_NAME, b"", told)
+    assert [one.store for one in read] == ["100001"] * 3
+
+
+def test_the_batches_of_a_day_are_files_of_their_own() -> None:
+    other = HK_NAME.replace("5000201812260", "5000201812261")
+    assert alipay_settlement.identify(HK_NAME, b"", {}) != alipay_settlement.identify(
+        other, b"", {}
+    )
+
+
+def test_shops_are_told_apart_by_a_table_of_names(path: Path) -> None:
+    heading = HEADINGS.replace("Store_id", "Secondary_merchant_name|Secondary_merchant_id")
+    rows = [SALE.replace("|100001", "|Fjord Coffee|"), REFUND.replace("|100001", "|Kafé|K-7")]
+    put(path, [heading, *rows])
+    told = {**OPTIONS, "stores": {"Fjord Coffee": "100001", "K-7": "100002"}}
+    _statement, lines = samples.read_all("alipay_settlement", path, told)
+    assert [one.store for one in lines] == ["100001", "100002"]
+    told = {**OPTIONS, "stores": {"Fjord Coffee": "100001"}}
+    (problem,) = samples.problems("alipay_settlement", path, told)
+    assert (problem.code, problem.line_no) == ("bad_value", 3)
+    assert "'K-7'" in problem.text
+    assert "'stores'" in problem.text
+    assert samples.errors("alipay_settlement", path, OPTIONS) == [("bad_columns", 1)]
+
+
+def test_a_contract_may_call_its_columns_otherwise(path: Path) -> None:
+    renamed = [
+        HEADINGS.replace("Store_id", "Shop no").lower().replace("|type|", "|KIND|"),
+        *GOOD[1:],
+    ]
+    told = {**OPTIONS, "headings": {"shop no": "Store_id", "Kind": "Type"}}
+    _statement, lines = samples.read_all("alipay_settlement", put(path, renamed), told)
+    _statement, plain = samples.read_all("alipay_settlement", put(path, GOOD), OPTIONS)
+    assert lines == plain
+
+
+IDS = st.text(st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="|"),
+              min_size=1, max_size=64)  # fmt: skip
+TEXTS = st.text(st.sampled_from("abcøß·-. 7Å咖啡"), max_size=30).map(str.strip)
+
+
+@st.composite
+def some_lines(draw: st.DrawFn) -> list[Line]:
+    found = []
+    for _number in range(draw(st.integers(0, 8))):
+        sign = draw(st.sampled_from([1, -1]))
+        minor = draw(st.integers(1, 10**11))
+        fee = draw(st.integers(0, minor))
+        currency = draw(st.sampled_from(samples.CURRENCIES))
+        found.append(samples.line(
+            sign * minor, sign * fee, ref=draw(IDS), store=draw(IDS), wallet="alipay",
+            merchant_ref=draw(TEXTS), currency=currency,
+            occurred_at=draw(st.sampled_from(["", "2026-10-14T23:59:59+08:00"])),
+            original_ref=draw(TEXTS) if sign < 0 else "",
+        ))  # fmt: skip
+    return found
+
+
+@given(lines=some_lines())
+@samples.PROPERTY
+def test_any_lines_come_back_as_they_were(path: Path, lines: list[Line]) -> None:
+    sheet = samples.sheet("alipay_settlement", lines, wallet="alipay")
+    numbers = alipay_settlement.write(path, sheet, OPTIONS)
+    statement, read = samples.read_all("alipay_settlement", path, OPTIONS)
+    assert statement.problems == []
+    assert [one._replace(no=0) for one in read] == sheet.lines
+    assert [one.no for one in read] == numbers
