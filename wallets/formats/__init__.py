@@ -17,12 +17,16 @@ from importlib import import_module
 from types import ModuleType
 
 LAYOUTS = {
+    "adyen_settlement": "wallets.formats.adyen_settlement",
     "alipay_settlement": "wallets.formats.alipay_settlement",
+    "alipay_transactions": "wallets.formats.alipay_transactions",
     "epassi_xlsx": "wallets.formats.epassi_xlsx",
     "mobilepay_csv": "wallets.formats.mobilepay_csv",
     "momo_csv": "wallets.formats.momo_csv",
     "pagaqui_fixed": "wallets.formats.pagaqui_fixed",
+    "paypal_stl": "wallets.formats.paypal_stl",
     "scheme": "wallets.formats.scheme",
+    "vipps_xml2": "wallets.formats.vipps_xml2",
     "vipps_xml3": "wallets.formats.vipps_xml3",
 }
 BANK_LAYOUTS: dict[str, str] = {}

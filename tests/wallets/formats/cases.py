@@ -24,8 +24,8 @@ class Case:
 
     ``name`` is a file name as the partner writes it; ``declares`` says that totals in the
     file can lie, ``empty`` that a file without lines comes, ``is_text`` that it has physical
-    lines, ``takes_bom`` that a byte order mark may lead it. ``shows_a_lost_row``: a file cut
-    at the end of a line cannot pass. ``carries`` turns a line into what the layout has room
+    lines, ``takes_bom`` that a byte order mark may lead it, ``takes_utf16`` that the mark may be
+    UTF-16's. ``shows_a_lost_row``: a file cut at the end of a line cannot pass. ``carries`` turns a line into what the layout has room
     for (no time, whole numbers as ids ...).
     """
 
@@ -37,6 +37,7 @@ class Case:
     empty: bool = True
     is_text: bool = True
     takes_bom: bool = True
+    takes_utf16: bool = False
     shows_a_lost_row: bool = True
     currencies: tuple[str, ...] = CURRENCIES
     options: dict[str, Any] = field(default_factory=dict)
@@ -50,9 +51,16 @@ class Case:
 
 
 CASES: dict[str, Case] = {
+    "adyen_settlement": Case(
+        "adyen", "Europe/Amsterdam", "+02:00", "adyen_settlement_detail_report_batch_7.csv",
+    ),
     "alipay_settlement": Case(
         "alipay", "Asia/Shanghai", "+08:00", "alipay_2088100200300400_settlement_20261014.txt",
         declares=False, shows_a_lost_row=False, options={"partner_id": "2088100200300400"},
+    ),
+    "alipay_transactions": Case(
+        "alipay", "Asia/Shanghai", "+08:00", "alipay_2088100200300400_transaction_20261014.txt",
+        declares=False, options={"partner_id": "2088100200300400"},
     ),
     "epassi_xlsx": Case(
         "epassi", "Europe/Helsinki", "+03:00", "epassi_20261014.xlsx", is_text=False,
@@ -64,7 +72,11 @@ CASES: dict[str, Case] = {
     "pagaqui_fixed": Case(
         "pagaqui", "Europe/Lisbon", "+01:00", "pagaqui_20261014.txt", takes_bom=False,
     ),
+    "paypal_stl": Case(
+        "paypal", "Europe/Vienna", "+02:00", "paypal_STL-20261014.01.009.CSV", takes_utf16=True,
+    ),
     "scheme": Case("bluecode", "Europe/Vienna", "+02:00", "bluecode_20261014.txt"),
+    "vipps_xml2": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
     "vipps_xml3": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
 }  # fmt: skip
 
