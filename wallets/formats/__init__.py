@@ -4,9 +4,9 @@ A module offers ``identify(name, head, options) -> str`` (the partner's own name
 from its first bytes) and ``read(path, options) -> Statement``; the first line of its docstring
 is its title. One that the simulator writes also offers ``write(path, sheet, options) ->
 list[int]``, which returns the line number at which each line of the sheet now stands,
-``BATCH_BY``, the fields of a line that its batch is for, and ``batch_ref(number=, day=, store=,
-wallet=, currency=)``, what the partner would call that batch; ``day`` is the last day of the
-period. A new layout is one module and one line here.
+``BATCH_BY``, the fields of a line that its batch is for, ``batch_ref(number=, day=, store=,
+wallet=, currency=)``, what the partner would call that batch, ``day`` being the last day of the
+period, and ``ROOM``, what it has room for. A new layout is one module and one line here.
 
 Bank layouts are read only and become a bank_statement.BankStatement instead.
 """
@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
+
+from wallets.formats.statement import Room
 
 LAYOUTS = {
     "adyen_settlement": "wallets.formats.adyen_settlement",
@@ -40,6 +42,12 @@ def get(name: str) -> ModuleType:
 def title(name: str) -> str:
     """Return what people call a layout."""
     return (get(name).__doc__ or name).partition("\n")[0].rstrip(".")
+
+
+def room(name: str) -> Room:
+    """Return what a layout has room for; one that does not say has room for everything."""
+    found: Room = getattr(get(name), "ROOM", Room())
+    return found
 
 
 def written() -> list[str]:

@@ -93,6 +93,8 @@ _ORDER = rf"(?:<OrderID>{_PLAIN}</OrderID>|<OrderID ?/>)"
 
 _UNIT_FACTS = ("SerialNumber",)
 _PAYMENTS_FACTS = ("ReportDateFrom", "ReportDateTo", "SettlementCurrencyCode")
+_ADDRESS = ("OrganizationName", "OrganizationNumber", "MainAddress", "MainAddressZipCode",
+            "MainAddressCity", "MainAddressCountryCode")  # fmt: skip
 _OPENING_FACTS = ("SettlementDate", "SettlementID", "SettlementCurrencyCode")
 _CLOSING_FACTS = (
     "SettlementType", "NumOfTransactions", "CaptureSettlementAmount", "RefundSettlementAmount",
@@ -100,62 +102,69 @@ _CLOSING_FACTS = (
 )  # fmt: skip
 
 
-def _taken(*names: str) -> list[str]:
+def taken(*names: str) -> list[str]:
+    """Return patterns of elements whose text is a fact."""
     return [f"<{name}>{_PLAIN}</{name}>" for name in names]
 
 
-def _passed(*names: str) -> list[str]:
+def passed(*names: str) -> list[str]:
+    """Return patterns of elements that may stand there and are not read."""
     return [rf"(?:<{name}>{_SKIPPED}</{name}>)?+" for name in names]
 
 
-def _row_pattern(space: str) -> re.Pattern[str]:
-    fields = [f"<{name}>{value}</{name}>" for name, value in _FIELDS]
-    return re.compile(
-        space.join(["<TransactionInfo>", *fields, _ORDER, _ROW_END]) + r"(\s*+)", re.ASCII
-    )
+@dataclass(frozen=True)
+class Version:
+    """A version of the report: its names, and the patterns of what is written the plain way.
+
+    ``fields`` are the elements of a row before OrderID, each with the pattern of its text;
+    ``opens`` and ``closes`` are the patterns of a whole sale unit before and behind its rows.
+    """
+
+    number: str
+    namespace: str
+    fields: tuple[tuple[str, str], ...]
+    opening_facts: tuple[str, ...]
+    closing_facts: tuple[str, ...]
+    opens: tuple[str, ...]
+    closes: tuple[str, ...]
+
+    def tag(self, name: str) -> str:
+        return f"{{{self.namespace}}}{name}"
+
+    def row(self, space: str) -> re.Pattern[str]:
+        fields = [f"<{name}>{value}</{name}>" for name, value in self.fields]
+        return re.compile(
+            space.join(["<TransactionInfo>", *fields, _ORDER, _ROW_END]) + r"(\s*+)", re.ASCII
+        )
 
 
-_CLOSE_ROW = _row_pattern("")
-_SPACED_ROW = _row_pattern(r"\s*+")
-_UNIT_OPENS = re.compile(
-    r"\s*+".join((
-        "<SettlementDetailsInfo>", *_passed("SaleUnitName"), *_taken(*_UNIT_FACTS),
-        *_passed("OrganizationName", "OrganizationNumber", "MainAddress", "MainAddressZipCode",
-                 "MainAddressCity", "MainAddressCountryCode"),
-        "<PaymentsInfo>", *_taken(*_PAYMENTS_FACTS),
-        *_passed("ReportReferenceNum", "SettlementAccountNum"),
-        "<SettlementInfo>", *_taken(*_OPENING_FACTS), *_taken("SettlementType"), "",
-    )), re.ASCII,
-)  # fmt: skip
-_UNIT_CLOSES = re.compile(
-    r"\s*+".join((
-        "", *_taken(*_CLOSING_FACTS[1:]), "</SettlementInfo>", *_passed("NumOfSettlements"),
-        "</PaymentsInfo>", _UNIT_END,
-    )), re.ASCII,
-)  # fmt: skip
-
-_Row = tuple[int, tuple[Any, ...]]
+Row = tuple[int, tuple[Any, ...]]
 
 
 @dataclass(slots=True)
-class _WholeUnit:
+class WholeUnit:
     """A sale unit that was cut out: the facts before and after its rows, with their lines."""
 
     line_no: int
     opening: tuple[str, ...]
-    rows: list[_Row]
+    rows: list[Row]
     closing_line_no: int
     closing: tuple[str, ...]
 
 
-def _tag(name: str) -> str:
-    return f"{{{NAMESPACE}}}{name}"
-
-
-_REPORT, _UNIT, _PAYMENTS, _SETTLEMENT, _TRANSACTION, _FEE = map(
-    _tag,
-    ("SettlementReport", "SettlementDetailsInfo", "PaymentsInfo", "SettlementInfo",
-     "TransactionInfo", "FeeInfo"),
+_VERSION = Version(
+    "3.0", NAMESPACE, _FIELDS, _OPENING_FACTS, _CLOSING_FACTS,
+    opens=(
+        "<SettlementDetailsInfo>", *passed("SaleUnitName"), *taken(*_UNIT_FACTS),
+        *passed(*_ADDRESS),
+        "<PaymentsInfo>", *taken(*_PAYMENTS_FACTS),
+        *passed("ReportReferenceNum", "SettlementAccountNum"),
+        "<SettlementInfo>", *taken(*_OPENING_FACTS), *taken("SettlementType"), "",
+    ),
+    closes=(
+        "", *taken(*_CLOSING_FACTS[1:]), "</SettlementInfo>", *passed("NumOfSettlements"),
+        "</PaymentsInfo>", _UNIT_END,
+    ),
 )  # fmt: skip
 
 
@@ -170,7 +179,9 @@ def _first(name: str, head: str) -> str:
 def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
     """Return the partner's own name of a report: period and report number."""
     text = head.decode("utf-8-sig", "replace")
-    period = f"{_first('ReportDateFrom', text)}..{_first('ReportDateTo', text)}"
+    # Version 2.0 writes a time behind the day.
+    days = [_first(name, text)[:10] for name in ("ReportDateFrom", "ReportDateTo")]
+    period = "..".join(days)
     number = _first("ReportReferenceNum", text)
     unit = _first("SerialNumber", text)
     if period == "..":
@@ -191,35 +202,41 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
     The period is that of the first sale unit and is widened, while the lines stream, by
     units that report more days.
     """
+    return begin(path, options, ReportReader)
+
+
+def begin(path: Path, options: dict[str, Any], reader: type[ReportReader]) -> Statement:
+    """Return the statement of a report in the version of its reader."""
     columns.check_size(path, options)
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    _check_head(head)
+    _check_head(head, reader.version)
     _check_tail(path)
     text = head.decode("utf-8-sig", "replace")
     try:
-        period_from = columns.date_of(_first("ReportDateFrom", text), "ReportDateFrom")
-        period_to = columns.date_of(_first("ReportDateTo", text), "ReportDateTo")
+        period_from = reader.day_of(_first("ReportDateFrom", text), "ReportDateFrom")
+        period_to = reader.day_of(_first("ReportDateTo", text), "ReportDateTo")
     except BadValue as error:
         raise refuse(error.code, 0, f"{error} The report must begin with its period.") from None
     statement = Statement(
         identity=identify(path.name, head, options),
         period_from=period_from, period_to=period_to, lines=iter(()),
     )  # fmt: skip
-    statement.lines = _Reader(statement, options).lines(path)
+    statement.lines = reader(statement, options).lines(path)
     return statement
 
 
-def _check_head(head: bytes) -> None:
+def _check_head(head: bytes, version: Version) -> None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in head:
         raise refuse("bad_encoding", 1, "The report is not UTF-8. Ask the partner for UTF-8.")
     if not start:
         raise refuse("empty", 0, "The file is blank. Ask the partner to send it again.")
-    if not start.startswith(b"<") or NAMESPACE.encode() not in head:
+    if not start.startswith(b"<") or version.namespace.encode() not in head:
         raise refuse(
             "not_this_layout", 1,
-            "This is no Vipps settlement report of version 3.0. Was it left in the wrong folder?",
+            f"This is no Vipps settlement report of version {version.number}. "
+            "Was it left in the wrong folder?",
         )  # fmt: skip
     if b"<!DOCTYPE" in head:
         raise refuse(
@@ -243,7 +260,7 @@ def _check_tail(path: Path) -> None:
 
 
 @dataclass(slots=True)
-class _Open:
+class Opened:
     """The settlement whose rows are passing by."""
 
     batch: Batch
@@ -256,15 +273,52 @@ class _Open:
     refund: int = 0
 
 
-class _Reader:
+class ReportReader:
+    """Reads one report of :attr:`version`; a later or earlier version says what differs."""
+
+    version = _VERSION
+
+    @staticmethod
+    def day_of(text: str, name: str) -> date:
+        return columns.date_of(text, name)
+
+    def __init_subclass__(cls) -> None:
+        cls.prepare()
+
+    @classmethod
+    def prepare(cls) -> None:
+        """Compile what the version looks like."""
+        version = cls.version
+        cls.close_row, cls.spaced_row = version.row(""), version.row(r"\s*+")
+        cls.close_start = f"<TransactionInfo><{version.fields[0][0]}>"
+        cls.unit_opens = re.compile(r"\s*+".join(version.opens), re.ASCII)
+        cls.unit_closes = re.compile(r"\s*+".join(version.closes), re.ASCII)
+        (cls.report, cls.unit, cls.payments, cls.settlement, cls.transaction, cls.fee) = map(
+            version.tag,
+            ("SettlementReport", "SettlementDetailsInfo", "PaymentsInfo", "SettlementInfo",
+             "TransactionInfo", "FeeInfo"),
+        )  # fmt: skip
+
+    close_row: re.Pattern[str]
+    spaced_row: re.Pattern[str]
+    close_start: str
+    unit_opens: re.Pattern[str]
+    unit_closes: re.Pattern[str]
+    report: str
+    unit: str
+    payments: str
+    settlement: str
+    transaction: str
+    fee: str
+
     def __init__(self, statement: Statement, options: dict[str, Any]) -> None:
         self.statement = statement
         self.reading = Reading(statement)
         self.wallet = options.get("wallet") or "vipps"
         self.zone = columns.zone_of(options, "Europe/Oslo")
-        self.cut_out: deque[tuple[int, list[_Row] | _WholeUnit]] = deque()
+        self.cut_out: deque[tuple[int, list[Row] | WholeUnit]] = deque()
         self.cuts = 0
-        self.open: _Open | None = None
+        self.open: Opened | None = None
         self.last_no = 0
         self.money = Money()
         self.days: dict[str, date] = {}
@@ -272,7 +326,7 @@ class _Reader:
     def lines(self, path: Path) -> Iterator[Line]:
         parser = etree.XMLPullParser(
             events=("end",),
-            tag=(_TRANSACTION, _SETTLEMENT, _PAYMENTS, _UNIT, _FEE),
+            tag=(self.transaction, self.settlement, self.payments, self.unit, self.fee),
             resolve_entities=False, no_network=True, huge_tree=False,
         )  # fmt: skip
         try:
@@ -289,7 +343,7 @@ class _Reader:
             raise refuse(
                 code, line_no, f"The report is not well-formed XML: {said}. Ask for a new one."
             ) from None
-        if root.tag != _REPORT:
+        if root.tag != self.report:
             raise refuse(
                 "not_this_layout", 1, f"A report begins with SettlementReport, not {root.tag}."
             )
@@ -309,9 +363,7 @@ class _Reader:
                 if _MARKER in text:
                     raise refuse("not_this_layout", line, "The report has a reserved word in it.")
                 cut = _last_end(text) if chunk else len(text)
-                pattern = _SPACED_ROW
-                if "<TransactionInfo><TransactionTime>" in text:
-                    pattern = _CLOSE_ROW
+                pattern = self.close_row if self.close_start in text else self.spaced_row
                 out: list[str] = []
                 line = self._cut_units(text, cut, pattern, line, out)
                 yield "".join(out).encode("latin-1")
@@ -324,16 +376,18 @@ class _Reader:
     ) -> int:
         """Cut whole units out of a text, rows out of the rest; return the line behind it."""
         done = 0
-        for opens in _UNIT_OPENS.finditer(text, 0, cut):
-            rows: list[_Row] = []
+        close, behind = pattern is self.close_row, pattern.groups
+        for opens in self.unit_opens.finditer(text, 0, cut):
+            rows: list[Row] = []
             start = opens.start()
             line_at_start = line + text.count("\n", done, start)
             at, line_no = opens.end(), line_at_start + opens[0].count("\n")
             while row := pattern.match(text, at, cut):
                 rows.append((line_no, row.groups()))
-                line_no += 1 if row[10] == "\n" and pattern is _CLOSE_ROW else row[0].count("\n")
+                at_end = close and row[behind] == "\n"
+                line_no += 1 if at_end else row[0].count("\n")
                 at = row.end()
-            closes = _UNIT_CLOSES.match(text, at, cut) if rows else None
+            closes = self.unit_closes.match(text, at, cut) if rows else None
             if closes is None or not _is_utf8(opens[0]):
                 continue
             between = text[done:start]
@@ -342,14 +396,14 @@ class _Reader:
             else:
                 out.append(between)
             settlement = line_at_start + text.count("\n", start, text.index("<SettlementI", start))
-            unit = _WholeUnit(settlement, opens.groups(), rows, line_no, closes.groups())
+            unit = WholeUnit(settlement, opens.groups(), rows, line_no, closes.groups())
             out.append(f"<SettlementDetailsInfo {self._mark(unit)}/>")
             done = closes.end()
             line = line_no + closes[0].count("\n")
             out.append("\n" * (line - line_at_start))
         return self._cut_rows(text, done, cut, pattern, line, out)
 
-    def _mark(self, cut_out: list[_Row] | _WholeUnit) -> str:
+    def _mark(self, cut_out: list[Row] | WholeUnit) -> str:
         self.cuts += 1
         self.cut_out.append((self.cuts, cut_out))
         return f'{_MARKER}="{self.cuts}"'
@@ -358,7 +412,7 @@ class _Reader:
         self, text: str, start: int, end: int, pattern: re.Pattern[str], line: int, out: list[str]
     ) -> int:
         """Cut runs of rows out of a part of a text; return the line behind it."""
-        rows: list[_Row] | None = None
+        rows: list[Row] | None = None
         breaks = 0
         for found in pattern.finditer(text, start, end):
             at = found.start()
@@ -392,21 +446,23 @@ class _Reader:
         lines: list[Line] = []
         for _event, element in parser.read_events():
             tag = element.tag
-            if tag == _TRANSACTION:
+            if tag == self.transaction:
                 now = self._opened(element)
                 if element.get(_MARKER) is not None:
                     rows = self._cut_at(element)
                 else:
-                    order = _child(element, "OrderID")
-                    values = [_child(element, name) for name, _pattern in _FIELDS]
+                    order = self.child(element, "OrderID")
+                    values = [self.child(element, name) for name, _text in self.version.fields]
                     rows = [(element.sourceline or 0, (*values, order, None))]
-                self._rows(now, rows, lines)
-            elif tag == _SETTLEMENT:
+                self.rows(now, rows, lines)
+            elif tag == self.settlement:
                 self._closed(element)
-            elif tag == _FEE:
+            elif tag == self.payments:
+                self.payments_closed(element)
+            elif tag == self.fee:
                 self.statement.records += 1
                 self.statement.others += 1
-            elif tag == _UNIT:
+            elif tag == self.unit:
                 if element.get(_MARKER) is not None:
                     self._unit(element, lines)
                 element.clear(keep_tail=True)
@@ -417,54 +473,65 @@ class _Reader:
     def _unit(self, element: Any, lines: list[Line]) -> None:
         """Add the lines of a unit that was cut out whole."""
         unit = self._cut_at(element)
-        if element.getparent() is None or element.getparent().tag != _REPORT:
+        if element.getparent() is None or element.getparent().tag != self.report:
             raise refuse("not_this_layout", unit.line_no, "A sale unit stands inside another.")
-        opening = unit.opening
-        now = self._begin(opening[:7], unit.line_no)
-        self._rows(now, unit.rows, lines)
-        self._finish(now, (opening[7], *unit.closing), unit.closing_line_no)
+        self.whole_unit(unit, lines)
 
-    def _opened(self, element: Any) -> _Open:
+    def whole_unit(self, unit: WholeUnit, lines: list[Line]) -> None:
+        """Add the lines of a sale unit by its facts, in the order of the patterns."""
+        opening = unit.opening
+        now = self.begin(opening[:7], unit.line_no)
+        self.rows(now, unit.rows, lines)
+        self.finish(now, (opening[7], *unit.closing), unit.closing_line_no)
+
+    def _opened(self, element: Any) -> Opened:
         """Return the settlement that an element stands in, reading its head once."""
-        settlement = element if element.tag == _SETTLEMENT else element.getparent()
+        settlement = element if element.tag == self.settlement else element.getparent()
         if self.open is not None and self.open.element is settlement:
             return self.open
         payments = settlement.getparent()
         unit = None if payments is None else payments.getparent()
-        if settlement.tag != _SETTLEMENT or unit is None or unit.tag != _UNIT:
+        if settlement.tag != self.settlement or unit is None or unit.tag != self.unit:
             raise refuse(
                 "not_this_layout", element.sourceline or 0,
                 "A TransactionInfo stands outside a SettlementInfo of a SettlementDetailsInfo.",
             )  # fmt: skip
         facts = [
-            _child(parent, name)
+            self.child(parent, name)
             for parent, names in (
-                (unit, _UNIT_FACTS), (payments, _PAYMENTS_FACTS), (settlement, _OPENING_FACTS)
+                (unit, _UNIT_FACTS), (payments, _PAYMENTS_FACTS),
+                (settlement, self.version.opening_facts),
             )
             for name in names
         ]  # fmt: skip
-        self.open = self._begin(facts, settlement.sourceline or 0)
+        self.open = self.begin(facts, settlement.sourceline or 0)
         self.open.element = settlement
         return self.open
 
     def _closed(self, element: Any) -> None:
         now = self._opened(element)
         self.open = None
-        counted = element.find(_tag("NumOfTransactions"))
+        counted = element.find(self.version.tag("NumOfTransactions"))
         line_no = (element if counted is None else counted).sourceline or 0
-        facts = [_child(element, name) for name in _CLOSING_FACTS]
-        self._finish(now, facts, line_no)
+        facts = [self.child(element, name) for name in self.version.closing_facts]
+        self.finish(now, facts, line_no)
         element.clear(keep_tail=True)
 
+    def payments_closed(self, element: Any) -> None:
+        """Prove what a PaymentsInfo declares: in this version, nothing."""
+
     # -- what a settlement says
+
+    def child(self, element: Any, name: str) -> str:
+        return (element.findtext(self.version.tag(name)) or "").strip()
 
     def _day(self, text: str, name: str) -> date:
         found = self.days.get(text)
         if found is None:
-            found = self.days[text] = columns.date_of(text, name)
+            found = self.days[text] = self.day_of(text, name)
         return found
 
-    def _begin(self, facts: Sequence[str], line_no: int) -> _Open:
+    def begin(self, facts: Sequence[str], line_no: int) -> Opened:
         """Open a settlement by its unit's, payments' and own opening facts."""
         store, begins, ends, of_payments, paid_on, number, of_settlement = facts
         currency = of_settlement or of_payments
@@ -473,7 +540,7 @@ class _Reader:
             columns.id_of(number, "SettlementID")
             columns.check_batch(f"{store}-{number}", self.wallet)
             amounts = self.money[currency]
-            value_date = self._day(paid_on, "SettlementDate")
+            value_date = self._day(paid_on, self.version.opening_facts[0])
             first, last = self._day(begins, "ReportDateFrom"), self._day(ends, "ReportDateTo")
             if last < first:
                 raise BadValue("bad_date", f"The report ends on {last}, before it begins.")
@@ -486,9 +553,9 @@ class _Reader:
             statement.period_to = last
         batch = Batch(f"{store}-{number}", self.wallet, currency, value_date)
         statement.batches.append(batch)
-        return _Open(batch, len(statement.batches) - 1, store, amounts, Tally())
+        return Opened(batch, len(statement.batches) - 1, store, amounts, Tally())
 
-    def _finish(self, now: _Open, facts: Sequence[str], line_no: int) -> None:
+    def finish(self, now: Opened, facts: Sequence[str], line_no: int) -> None:
         """Prove what a settlement declares."""
         batch, tally, amounts = now.batch, now.tally, now.amounts
         problems = len(self.statement.problems)
@@ -531,7 +598,7 @@ class _Reader:
 
     # -- rows
 
-    def _rows(self, now: _Open, rows: list[_Row], lines: list[Line]) -> None:
+    def rows(self, now: Opened, rows: list[Row], lines: list[Line]) -> None:
         """Prove the rows of a settlement, and add their lines."""
         statement, amounts, tally = self.statement, now.amounts, now.tally
         currency, store, index, wallet = now.batch.currency, now.store, now.index, self.wallet
@@ -613,8 +680,7 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
-def _child(element: Any, name: str) -> str:
-    return (element.findtext(_tag(name)) or "").strip()
+ReportReader.prepare()
 
 
 # -- writing -------------------------------------------------------------------------------
@@ -630,72 +696,114 @@ def write(path: Path, sheet: Sheet, options: dict[str, Any]) -> list[int]:
 
     A batch is called ``<msn>-<settlement id>`` and holds lines of that store and currency.
     """
-    if not sheet.lines:
-        raise CannotWrite("A Vipps report has at least one transaction.")
-    numbers = [0] * len(sheet.lines)
-    members: list[list[int]] = [[] for _batch in sheet.batches]
-    for position, line in enumerate(sheet.lines):
-        members[line.batch].append(position)
-    written = 0
-    misstate = sheet.misstate_minor
+    return ReportWriter(sheet, options).write(path)
 
-    with path.open("w", encoding="utf-8", newline="\n") as file:
 
-        def put(text: str) -> None:
-            nonlocal written
-            file.write(text + "\n")
-            written += 1
+class ReportWriter:
+    """Writes one report of a version; another version says what differs."""
 
-        put('<?xml version="1.0" encoding="UTF-8"?>')
-        put(f'<SettlementReport xmlns="{NAMESPACE}">')
-        filled = [index for index in range(len(sheet.batches)) if members[index]]
-        for store, indexes in groupby(filled, lambda i: sheet.batches[i].ref.rpartition("-")[0]):
-            put("<SettlementDetailsInfo>")
-            put(
-                f"<SaleUnitName>Sale unit {escape(store)}</SaleUnitName>"
-                f"<SerialNumber>{escape(store)}</SerialNumber>"
-                "<OrganizationName>Alliance</OrganizationName>"
-                "<OrganizationNumber>999999999</OrganizationNumber>"
-                "<MainAddress></MainAddress><MainAddressZipCode></MainAddressZipCode>"
-                "<MainAddressCity></MainAddressCity><MainAddressCountryCode></MainAddressCountryCode>"
-            )
-            for currency, of_currency in groupby(indexes, lambda i: sheet.batches[i].currency):
+    namespace = NAMESPACE
+
+    def __init__(self, sheet: Sheet, options: dict[str, Any]) -> None:
+        self.sheet = sheet
+        self.misstate = sheet.misstate_minor
+        self.zone = columns.zone_of(options, "Europe/Oslo")
+
+    def write(self, path: Path) -> list[int]:
+        sheet = self.sheet
+        if not sheet.lines:
+            raise CannotWrite("A Vipps report has at least one transaction.")
+        numbers = [0] * len(sheet.lines)
+        members: list[list[int]] = [[] for _batch in sheet.batches]
+        for position, line in enumerate(sheet.lines):
+            members[line.batch].append(position)
+        written = 0
+
+        with path.open("w", encoding="utf-8", newline="\n") as file:
+
+            def put(text: str) -> None:
+                nonlocal written
+                file.write(text + "\n")
+                written += 1
+
+            put('<?xml version="1.0" encoding="UTF-8"?>')
+            put(f'<SettlementReport xmlns="{self.namespace}">')
+            filled = [index for index in range(len(sheet.batches)) if members[index]]
+            for store, indexes in groupby(
+                filled, lambda i: sheet.batches[i].ref.rpartition("-")[0]
+            ):
+                put("<SettlementDetailsInfo>")
                 put(
-                    f"<PaymentsInfo><ReportDateFrom>{sheet.period_from}</ReportDateFrom>"
-                    f"<ReportDateTo>{sheet.period_to}</ReportDateTo>"
-                    f"<SettlementCurrencyCode>{currency}</SettlementCurrencyCode>"
-                    f"<ReportReferenceNum>{sheet.number}</ReportReferenceNum>"
-                    "<SettlementAccountNum>15030000001</SettlementAccountNum>"
+                    f"<SaleUnitName>Sale unit {escape(store)}</SaleUnitName>"
+                    f"<SerialNumber>{escape(store)}</SerialNumber>"
+                    "<OrganizationName>Alliance</OrganizationName>"
+                    "<OrganizationNumber>999999999</OrganizationNumber>"
+                    "<MainAddress></MainAddress><MainAddressZipCode></MainAddressZipCode>"
+                    "<MainAddressCity></MainAddressCity>"
+                    "<MainAddressCountryCode></MainAddressCountryCode>"
                 )
-                settlements = 0
-                for index in of_currency:
-                    batch = sheet.batches[index]
-                    put(
-                        "<SettlementInfo>"
-                        f"<SettlementDate>{batch.value_date or sheet.made_on}</SettlementDate>"
-                        f"<SettlementID>{batch.ref.rpartition('-')[2]}</SettlementID>"
-                        f"<SettlementCurrencyCode>{currency}</SettlementCurrencyCode>"
-                        "<SettlementType>Net</SettlementType>"
-                    )
-                    lines = [sheet.lines[position] for position in members[index]]
-                    for position, line in zip(members[index], lines, strict=True):
-                        put(_row(line, store, currency))
-                        numbers[position] = written
-                    put(_sums(lines, currency, misstate))
-                    misstate = 0
-                    settlements += 1
-                put(f"<NumOfSettlements>{settlements}</NumOfSettlements></PaymentsInfo>")
-            put("</SettlementDetailsInfo>")
-        put(
-            "<VippsInfo><Name>Vipps</Name><WebSite>https://vipps.no</WebSite>"
-            "<VisitingAddress></VisitingAddress><PostBox></PostBox><PostAddress></PostAddress>"
-            "<Country>NOR</Country></VippsInfo>"
+                for currency, of_currency in groupby(indexes, lambda i: sheet.batches[i].currency):
+                    settlements = [
+                        (sheet.batches[index], members[index],
+                         [sheet.lines[position] for position in members[index]])
+                        for index in of_currency
+                    ]  # fmt: skip
+                    put(self.payments_opens(currency, [lines for *_, lines in settlements]))
+                    for batch, positions, lines in settlements:
+                        put(self.settlement_opens(batch, lines))
+                        for position, line in zip(positions, lines, strict=True):
+                            put(self.row(line, store, currency))
+                            numbers[position] = written
+                        put(self.settlement_closes(batch, lines))
+                        self.misstate = 0
+                    put(self.payments_closes(len(settlements)))
+                put("</SettlementDetailsInfo>")
+            put(
+                "<VippsInfo><Name>Vipps</Name><WebSite>https://vipps.no</WebSite>"
+                "<VisitingAddress></VisitingAddress><PostBox></PostBox><PostAddress></PostAddress>"
+                "<Country>NOR</Country></VippsInfo>"
+            )
+            put("</SettlementReport>")
+        return numbers
+
+    def payments_opens(self, currency: str, settlements: list[list[Line]]) -> str:
+        return (
+            f"<PaymentsInfo><ReportDateFrom>{self.sheet.period_from}</ReportDateFrom>"
+            f"<ReportDateTo>{self.sheet.period_to}</ReportDateTo>"
+            f"<SettlementCurrencyCode>{currency}</SettlementCurrencyCode>"
+            f"<ReportReferenceNum>{self.sheet.number}</ReportReferenceNum>"
+            "<SettlementAccountNum>15030000001</SettlementAccountNum>"
         )
-        put("</SettlementReport>")
-    return numbers
+
+    def payments_closes(self, settlements: int) -> str:
+        return f"<NumOfSettlements>{settlements}</NumOfSettlements></PaymentsInfo>"
+
+    def settlement_opens(self, batch: Batch, lines: list[Line]) -> str:
+        return (
+            "<SettlementInfo>"
+            f"<SettlementDate>{batch.value_date or self.sheet.made_on}</SettlementDate>"
+            f"<SettlementID>{batch.ref.rpartition('-')[2]}</SettlementID>"
+            f"<SettlementCurrencyCode>{batch.currency}</SettlementCurrencyCode>"
+            "<SettlementType>Net</SettlementType>"
+        )
+
+    def settlement_closes(self, batch: Batch, lines: list[Line]) -> str:
+        return _sums(lines, batch.currency, self.misstate)
+
+    def row(self, line: Line, store: str, currency: str) -> str:
+        gross = checked_gross(line, store, currency)
+        zero = from_minor(0, currency)
+        text = from_minor(gross, currency)
+        return (
+            f"<TransactionInfo><TransactionTime>{line.occurred_at}</TransactionTime>"
+            f"<TransactionCaptureAmount>{text if gross > 0 else zero}</TransactionCaptureAmount>"
+            f"<TransactionRefundAmount>{text if gross < 0 else zero}</TransactionRefundAmount>"
+            + row_rest(line, text)
+        )
 
 
-def _row(line: Line, store: str, currency: str) -> str:
+def checked_gross(line: Line, store: str, currency: str) -> int:
+    """Return the gross of a line, or say what of it a report cannot express."""
     if line.store != store or line.currency != currency or line.settled_currency != currency:
         raise CannotWrite(f"{line.ref}: a settlement has one sale unit and one currency.")
     gross = int(line.gross)
@@ -703,16 +811,16 @@ def _row(line: Line, store: str, currency: str) -> str:
         raise CannotWrite(f"{line.ref}: the report has only captures and refunds.")
     if not line.occurred_at:
         raise CannotWrite(f"{line.ref}: the report needs the time of every transaction.")
-    zero = from_minor(0, currency)
-    text = from_minor(gross, currency)
+    return gross
+
+
+def row_rest(line: Line, gross: str) -> str:
+    """Return the elements of a row from its gross on, which no version changed."""
     return (
-        f"<TransactionInfo><TransactionTime>{line.occurred_at}</TransactionTime>"
-        f"<TransactionCaptureAmount>{text if gross > 0 else zero}</TransactionCaptureAmount>"
-        f"<TransactionRefundAmount>{text if gross < 0 else zero}</TransactionRefundAmount>"
-        f"<TransactionGrossAmount>{text}</TransactionGrossAmount>"
-        f"<TransactionNetAmount>{from_minor(int(line.net), currency)}</TransactionNetAmount>"
-        f"<TransactionFeeAmount>{from_minor(int(line.fee), currency)}</TransactionFeeAmount>"
-        f"<SettlementCurrencyCode>{currency}</SettlementCurrencyCode>"
+        f"<TransactionGrossAmount>{gross}</TransactionGrossAmount>"
+        f"<TransactionNetAmount>{from_minor(int(line.net), line.currency)}</TransactionNetAmount>"
+        f"<TransactionFeeAmount>{from_minor(int(line.fee), line.currency)}</TransactionFeeAmount>"
+        f"<SettlementCurrencyCode>{line.currency}</SettlementCurrencyCode>"
         f"<TransactionID>{escape(line.ref)}</TransactionID>"
         f"<OrderID>{escape(line.merchant_ref)}</OrderID></TransactionInfo>"
     )
