@@ -119,6 +119,28 @@ class Statement:
         self.problems.append(Problem(code, line_no, text, is_error=False))
 
 
+@dataclass(frozen=True)
+class Room:
+    """What a layout has room for, so that nothing is lost in silence when it is written.
+
+    ``other_movements``: rows that are no payments. ``originals``: which payment a refund is
+    of. ``totals``: sums that can lie. ``fees``: what the partner keeps. ``one_day``: a file
+    is about one business day, and older payments are late in it. ``about``: what the name of
+    a file must say besides, with {partner_id}, {day:%Y%m%d}, {number} and {currency} filled
+    in. ``unwritable``: characters that no text of it can hold, beside those that its
+    ``encoding`` has not.
+    """
+
+    other_movements: bool = True
+    originals: bool = True
+    totals: bool = True
+    fees: bool = True
+    one_day: bool = False
+    about: str = ""
+    unwritable: str = ""
+    encoding: str = "utf-8"
+
+
 @dataclass
 class Sheet:
     """What a partner is about to write: the input of every layout's ``write``.
