@@ -13,6 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from wallets import formats
 from wallets.partners import PARTNERS
 
 MISSING_IN_SETTLEMENT = "missing_in_settlement"
@@ -54,22 +55,26 @@ FILE_FAULTS = {
 
 FAULTS = {**LINE_FAULTS, **FILE_FAULTS}
 
-# Why a layout cannot show a fault; what is not listed, it can.
-CANNOT: dict[str, dict[str, str]] = {
-    "alipay_settlement": {LYING_TOTAL: "the file declares no total"},
-}
-
 
 class BadPlan(ValueError):
     """A fault plan that cannot be followed; the message says what to change."""
 
 
+def why_not(layout: str, fault: str) -> str:
+    """Say why a layout cannot show a fault; an empty text when it can."""
+    if layout not in formats.written():
+        return "its layout is only read"
+    room = formats.room(layout)
+    if fault == LYING_TOTAL and not room.totals:
+        return "the file declares no total"
+    if fault == FEE and not room.fees:
+        return "the file tells no fee"
+    return ""
+
+
 def can(layout: str, fault: str) -> bool:
-    """Tell whether a layout can show a fault. A layout nobody described shows none."""
-    return layout in _LAYOUTS and fault not in CANNOT.get(layout, {})
-
-
-_LAYOUTS = {partner.format for partner in PARTNERS}
+    """Tell whether a layout can show a fault."""
+    return not why_not(layout, fault)
 
 
 @dataclass(frozen=True)
@@ -210,7 +215,7 @@ def _wish(row: Any, number: int, layouts: dict[str, str]) -> Wish:
     if wallet and wallet not in layouts:
         raise BadPlan(f"Fault {number}: no feed of {wallet!r}; there are {', '.join(layouts)}.")
     if wallet and not can(layouts[wallet], fault):
-        why = CANNOT.get(layouts[wallet], {}).get(fault, "its layout is not described")
+        why = why_not(layouts[wallet], fault)
         raise BadPlan(f"Fault {number}: {wallet} cannot show {fault}: {why}.")
     if not isinstance(count, int) or isinstance(count, bool) or count < 1:
         raise BadPlan(f"Fault {number}: count must be a whole number from 1.")
@@ -265,8 +270,8 @@ def page() -> str:
     for fault, text in FAULTS.items():
         cells = []
         for layout in names:
-            why = CANNOT.get(layout, {}).get(fault)
-            cells.append("yes" if why is None else f"no ({notes.setdefault(why, len(notes) + 1)})")
+            why = why_not(layout, fault)
+            cells.append("yes" if not why else f"no ({notes.setdefault(why, len(notes) + 1)})")
         rows.append(f"| `{fault}` | {text} | " + " | ".join(cells) + " |")
     explained = "".join(f"\n{n}. {why[0].upper()}{why[1:]}." for why, n in notes.items())
     reasons = f"\nWhy not:\n{explained}\n" if notes else ""

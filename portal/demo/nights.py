@@ -52,20 +52,6 @@ HOME_PERCENT = 65
 REFUND_PERCENT = 3
 KEPT_FOR_LATER = 12
 
-OTHER_MOVEMENTS = {"scheme", "epassi_xlsx", "mobilepay_csv", "momo_csv", "pagaqui_fixed"}
-"""The layouts that have rows for movements which are no payments, such as a fixed fee."""
-
-ONE_DAY = {"alipay_settlement"}
-"""The layouts whose file is about one day, so that older payments are late in it."""
-
-NO_ORIGINAL = {"mobilepay_csv"}
-"""The layouts that do not say which payment a refund is of."""
-
-_UNWRITABLE = {
-    "alipay_settlement": "|", "mobilepay_csv": ';"', "momo_csv": ';"', "scheme": "|",
-}  # fmt: skip
-"""Characters that a layout has no way to write into a text."""
-
 STRANGE_NUMBERS = 9_000_000
 NO_LOCATIONS = 900_000
 """Payments and locations of the demo have lower running numbers than these."""
@@ -267,7 +253,7 @@ class _Simulation:
             first = min(first, partner.closed_through + calendars.DAY)
         if partner.carried_from is not None:
             first = min(first, partner.carried_from)
-        if feed.format in ONE_DAY and first < last:
+        if formats.room(feed.format).one_day and first < last:
             older = self._entries(feed, first, last - calendars.DAY, [])
             partner.held = [*partner.held, *sorted(entry.pk for entry in older)]
             first = last
@@ -278,7 +264,7 @@ class _Simulation:
         entries = list(self._entries(feed, first, last, partner.held))
         entries.sort(key=lambda one: (one.occurred_at, one.wallet, one.kind, one.ref))
         night.rows = [Row(_line(feed, one), "matched", one.pk) for one in entries]
-        if night.rows and feed.format in OTHER_MOVEMENTS:
+        if night.rows and formats.room(feed.format).other_movements:
             night.rows.append(Row(_service_fee(night), "not_a_payment"))
         return night
 
@@ -380,7 +366,10 @@ class _Simulation:
     def _deliver(self, night: Night, *, arrival: date, version: int, fault: str = "") -> None:
         feed = night.feed
         code = feed.wallet.code
-        name = _name(feed, arrival=arrival, day=night.last, version=version)
+        name = _name(
+            feed, arrival=arrival, day=night.last, version=version, number=night.number,
+            currency=_only_currency(night),
+        )  # fmt: skip
         folder = self.to / code
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
@@ -405,12 +394,13 @@ class _Simulation:
         )
 
 
-def _name(feed: Feed, *, arrival: date, day: date, version: int) -> str:
+def _name(feed: Feed, *, arrival: date, day: date, version: int, number: int, currency: str) -> str:
     """Return a delivery's name: unique, and sorted in the order of arrival within its feed."""
     about = f"{day:%Y%m%d}"
-    if feed.format in ONE_DAY:
-        # Alipay's file does not say its own day and contract; its name does.
-        about = f"{feed.options.get('partner_id', '0' * 16)}_settlement_{about}"
+    if said := formats.room(feed.format).about:
+        # Such as Alipay's: the file does not say its own day and contract, its name does.
+        partner_id = feed.options.get("partner_id", "0" * 16)
+        about = said.format(partner_id=partner_id, day=day, number=number, currency=currency)
     suffix = "." + feed.pattern.rpartition(".")[2] if "." in feed.pattern else ""
     return f"{feed.wallet.code}_{arrival:%Y%m%d}_{about}_v{version}{suffix}"
 
@@ -428,14 +418,15 @@ def _line(feed: Feed, entry: Entry) -> Line:
 
 
 def _original(entry: Entry, layout: str) -> str:
-    return entry.original_ref if entry.kind == REFUND and layout not in NO_ORIGINAL else ""
+    has_room = entry.kind == REFUND and formats.room(layout).originals
+    return entry.original_ref if has_room else ""
 
 
 def _written(text: str, layout: str) -> str:
     """Return a shop's reference as a partner's layout can write it, ? for what it cannot."""
-    encoding = getattr(formats.get(layout), "ENCODING", "utf-8")
-    text = text.encode(encoding, "replace").decode(encoding)
-    return "".join("?" if mark in _UNWRITABLE.get(layout, "") else mark for mark in text)
+    room = formats.room(layout)
+    text = text.encode(room.encoding, "replace").decode(room.encoding)
+    return "".join("?" if mark in room.unwritable else mark for mark in text)
 
 
 def _service_fee(night: Night) -> Line:
@@ -658,7 +649,7 @@ class _Planter:
             kind=REFUND, ref=self._strange_ref(line), gross=str(gross),
             settled_gross=str(settled), fee="0", net=str(settled),
             original_ref=(
-                "" if self.night.feed.format in NO_ORIGINAL else self._strange_ref(line)
+                self._strange_ref(line) if formats.room(self.night.feed.format).originals else ""
             ),
         )  # fmt: skip
         self.added.append(Row(refund, "refund_without_payment"))

@@ -16,7 +16,7 @@ from portal.core import calendars
 from portal.demo import faults, nights, world
 from portal.demo.faults import BadPlan, Plan, Wish
 from portal.models import DemoPartner
-from wallets import formats
+from wallets import formats, partners
 from wallets.models import Feed
 
 UNTIL = nights.UNTIL
@@ -232,9 +232,14 @@ def test_the_same_arguments_give_the_same_bytes(alliance, tmp_path) -> None:
 # --- plans
 
 
-@pytest.mark.parametrize("layout", sorted(faults._LAYOUTS))
-def test_every_layout_of_the_table_can_be_written(layout: str) -> None:
-    assert hasattr(formats.get(layout), "write")
+@pytest.mark.parametrize("partner", partners.PARTNERS, ids=lambda partner: partner.code)
+def test_what_a_partner_sends_can_be_written(partner: partners.Partner) -> None:
+    assert partner.format in formats.written()
+
+
+def test_a_layout_that_is_only_read_shows_no_fault() -> None:
+    assert faults.why_not("camt", faults.LATE) == "its layout is only read"
+    assert not faults.can("camt", faults.LATE)
 
 
 @pytest.mark.parametrize("fault", sorted(faults.LINE_FAULTS))

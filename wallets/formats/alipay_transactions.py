@@ -44,9 +44,22 @@ from typing import Any
 
 from wallets.formats import alipay, columns, naming
 from wallets.formats.columns import BadValue, CannotWrite, Column, Money, Reading, TextFile
-from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line, Sheet, Statement, refuse
+from wallets.formats.statement import (
+    NOT_A_PAYMENT,
+    REFUND,
+    SALE,
+    Line,
+    Room,
+    Sheet,
+    Statement,
+    refuse,
+)
 
 BATCH_BY = ("settled_currency",)
+ROOM = Room(
+    other_movements=False, totals=False, one_day=True, unwritable="|",
+    about="{partner_id}_transaction_{day:%Y%m%d}",
+)  # fmt: skip
 KINDS = {
     "PAYMENT": SALE, "REFUND": REFUND, "REVERSAL": REFUND, "REVERSE": REFUND, "CANCEL": REFUND,
 }  # fmt: skip

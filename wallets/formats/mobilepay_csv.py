@@ -31,9 +31,19 @@ from zoneinfo import ZoneInfo
 
 from wallets.formats import columns
 from wallets.formats.columns import BadValue, Column, Money, Reading, TextFile, Times
-from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line, Sheet, Statement, refuse
+from wallets.formats.statement import (
+    NOT_A_PAYMENT,
+    REFUND,
+    SALE,
+    Line,
+    Room,
+    Sheet,
+    Statement,
+    refuse,
+)
 
 BATCH_BY = ("currency",)
+ROOM = Room(originals=False, unwritable=';"')
 KINDS = {
     "Payment": SALE, "Refund": REFUND, "Adjustment": NOT_A_PAYMENT,
     "ReturnedTransaction": NOT_A_PAYMENT, "ServiceFee": NOT_A_PAYMENT,

@@ -27,10 +27,20 @@ from typing import Any
 from portal.core.money import from_minor
 from wallets.formats import columns
 from wallets.formats.columns import BadValue, Column, Money, Reading, TextFile, Times
-from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line, Sheet, Statement, refuse
+from wallets.formats.statement import (
+    NOT_A_PAYMENT,
+    REFUND,
+    SALE,
+    Line,
+    Room,
+    Sheet,
+    Statement,
+    refuse,
+)
 
 BATCH_BY = ("currency",)
 ENCODING = "iso-8859-1"
+ROOM = Room(unwritable=';"', encoding=ENCODING)
 KINDS = {"VENTA": SALE, "DEVOLUCIÓN": REFUND, "OTRO": NOT_A_PAYMENT}
 COLUMNS = tuple(
     Column(name)

@@ -25,10 +25,20 @@ from typing import Any
 
 from wallets.formats import columns
 from wallets.formats.columns import BadValue, CannotWrite, Column, Reading, TextFile, Times
-from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line, Sheet, Statement, refuse
+from wallets.formats.statement import (
+    NOT_A_PAYMENT,
+    REFUND,
+    SALE,
+    Line,
+    Room,
+    Sheet,
+    Statement,
+    refuse,
+)
 
 BATCH_BY = ("currency",)
 ENCODING = "iso-8859-1"
+ROOM = Room(encoding=ENCODING)
 KINDS = {"V": SALE, "D": REFUND, "O": NOT_A_PAYMENT}
 _LETTERS = columns.letters_of(KINDS)
 _NAME = "PAGAQUI"
