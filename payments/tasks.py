@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 from celery import shared_task
+from django.db import connections
 from django.utils import timezone
 
-from payments import reconciliation, settlement
-from payments.models import Delivery
-from wallets import feeds
+from payments import collecting, reconciliation
 from wallets.models import Feed
 
 logger = logging.getLogger(__name__)
+
+WAIT_SECONDS = 5.0
 
 
 @shared_task
@@ -22,23 +24,30 @@ def reconcile_feed(*, feed_id: int, **_: Any) -> None:
     reconciliation.run_feed(feed_id, now=timezone.now())
 
 
-def collect_feeds() -> None:
-    """Take in whatever new files the partners have left."""
-    for feed in Feed.objects.filter(active=True).exclude(place="").order_by("pk"):
-        seen = set(Delivery.objects.filter(feed=feed).values_list("name", flat=True))
-        try:
-            for arrival in feeds.collect(feed, seen=seen):
-                _take_in(feed, arrival)
-        except OSError:
-            logger.exception("the folder of feed %s could not be read", feed.code)
+@shared_task
+def collect_feed(*, feed_id: int, **_: Any) -> None:
+    """Look at the place of one feed, and wait for some seconds only.
 
-
-def _take_in(feed: Feed, arrival: feeds.Arrival) -> None:
-    """Receive one file; whatever goes wrong with it, the others must not wait for it.
-
-    It lies where it lay and is tried again with the next tick.
+    A server that hangs is waited for in a thread of its own, under the feed's lease; the worker,
+    which may be the only one, goes on with other feeds.
     """
+    thread = threading.Thread(
+        target=_collect, args=(feed_id,), name=f"collect-{feed_id}", daemon=True
+    )
+    thread.start()
+    thread.join(WAIT_SECONDS)
+
+
+def _collect(feed_id: int) -> None:
     try:
-        settlement.receive(feed=feed, name=arrival.name, path=arrival.path, now=timezone.now())
+        collecting.collect(feed_id, now=timezone.now(), only_due=True)
     except Exception:
-        logger.exception("%r of feed %s could not be taken in", arrival.name, feed.code)
+        logger.exception("feed %s could not be looked at", feed_id)
+    finally:
+        connections.close_all()
+
+
+def collect_feeds() -> None:
+    """Look at the places of all feeds, one after the other, and wait for each."""
+    for feed_id in Feed.objects.filter(active=True).exclude(place="").values_list("pk", flat=True):
+        collecting.collect(feed_id, now=timezone.now())

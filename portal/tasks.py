@@ -8,7 +8,7 @@ from typing import Any
 from celery import Task, shared_task
 from django.utils import timezone
 
-from payments import settlement
+from payments import collecting, settlement
 from payments import tasks as payment_tasks
 from payments.api import idempotency
 from portal.core import audit, jobs
@@ -16,8 +16,7 @@ from portal.core import audit, jobs
 
 @shared_task
 def tick(**_: Any) -> None:
-    """Once a minute: collect what partners left, have it read, tidy up."""
-    payment_tasks.collect_feeds()
+    """Once a minute: hint at what is due, tidy up."""
     for task, kwargs in due():
         task.apply_async(kwargs=kwargs)
     audit.seal()
@@ -27,6 +26,8 @@ def tick(**_: Any) -> None:
 def due() -> Iterator[tuple[Task[..., Any], dict[str, int]]]:
     """Yield the tasks that rows call for at this moment."""
     now = timezone.now()
+    for feed_id in collecting.due(now=now):
+        yield payment_tasks.collect_feed, {"feed_id": feed_id}
     for feed_id in settlement.feeds_with_work(now=now):
         yield payment_tasks.reconcile_feed, {"feed_id": feed_id}
     for job_id in jobs.waiting(now=now):

@@ -81,6 +81,7 @@ class Delivery(models.Model):
         NEW = "new", _("new")
         RESENT = "resent", _("sent again, unchanged")
         NEW_VERSION = "new_version", _("new version")
+        OLD_VERSION = "old_version", _("an older version again; the later one still counts")
 
     feed = models.ForeignKey(Feed, on_delete=models.PROTECT, related_name="deliveries")
     file = models.ForeignKey(SettlementFile, on_delete=models.PROTECT, related_name="deliveries")

@@ -37,10 +37,10 @@ def test_a_file_that_cannot_be_opened_stops_no_other_partner(folders, monkeypatc
     (folders / "momo" / "momo_1.csv").write_text("fine")
     original = settlement.store
 
-    def sometimes(path):
+    def sometimes(path, **how):
         if path.name == "bluecode_1.txt":
             raise PermissionError(path)
-        return original(path)
+        return original(path, **how)
 
     with monkeypatch.context() as patched:
         patched.setattr(settlement, "store", sometimes)
