@@ -25,8 +25,8 @@ class Case:
     ``name`` is a file name as the partner writes it; ``declares`` says that totals in the
     file can lie, ``empty`` that a file without lines comes, ``is_text`` that it has physical
     lines, ``takes_bom`` that a byte order mark may lead it, ``takes_utf16`` that the mark may be
-    UTF-16's. ``shows_a_lost_row``: a file cut at the end of a line cannot pass. ``carries`` turns a line into what the layout has room
-    for (no time, whole numbers as ids ...).
+    UTF-16's. ``shows_a_lost_row``: a file cut at the end of a line cannot pass. ``carries`` turns
+    a line into what the layout has room for (no time, whole numbers as ids ...).
     """
 
     wallet: str
