@@ -44,9 +44,19 @@ from zoneinfo import ZoneInfo
 from portal.core.money import convert, exponent, from_minor
 from wallets.formats import columns
 from wallets.formats.columns import BadValue, CannotWrite, Column, Money, Reading, TextFile
-from wallets.formats.statement import NOT_A_PAYMENT, REFUND, SALE, Line, Sheet, Statement, refuse
+from wallets.formats.statement import (
+    NOT_A_PAYMENT,
+    REFUND,
+    SALE,
+    Line,
+    Room,
+    Sheet,
+    Statement,
+    refuse,
+)
 
 BATCH_BY = ("settled_currency",)
+ROOM = Room(unwritable=',"')
 PAYOUT = "MerchantPayout"
 COSTS = {"Fee", "MiscCosts", "PaymentCost", "InvoiceDeduction"}
 MOVEMENTS = {
@@ -410,4 +420,7 @@ def _in_columns(minor: int, currency: str, heading: str, *, refund: bool = False
 
 
 def _cells(values: dict[str, str]) -> str:
-    return columns.joined(",", (values.get(column.name, "") for column in COLUMNS))
+    text = columns.joined(",", (values.get(column.name, "") for column in COLUMNS))
+    if '"' in text:
+        raise CannotWrite(f"{text!r}: no cell is written with a quote.")
+    return text

@@ -6,18 +6,30 @@ types and sample rows in docs/types.md of its repository). UTF-8, semicolon, cel
 quoted, decimal comma with as few decimals as say the amount (``190,0``), times in UTC with Z,
 dates dd-mm-yyyy. Columns are found by heading; further columns are allowed.
 
+The types are Payment, Refund, TransactionFee, ServiceFee, Transfer, ReturnedTransaction and
+Adjustment; another one refuses the file, because nobody has said what its sign means.
+
 Signs: Payment +, Refund -. A fee is a row of its own, TransactionFee, negative when charged,
 and carries the payment's id: it is folded into that payment's line, whether it stands behind
 it or elsewhere. A fee that no payment of the file answers to, and ServiceFee, become lines
 that are no payment, with the fee alone; so do ReturnedTransaction and Adjustment.
 
-Ours, where the public text is silent: one Transfer row for every transfer reference and
-currency closes the file; its Amount is the sum of the rows and is proved, its Message is the
-period (``2026-10-14/2026-10-14``). The batch is ``<transfer reference>-<currency>``. Location
-ID is our store reference. A Transfer row of 0 stands alone in a period without payments.
+Public is that the rows of a transfer add up to the bank credit that carries its reference. Ours,
+where the public text is silent: one Transfer row for every transfer reference and currency closes
+the file; its Amount is the sum of the rows and is proved, its Message is the period
+(``2026-10-14/2026-10-14``). A Transfer row of 0 stands alone in a period without payments. With
+the option ``without_transfer_row`` a file may have none, as the reporting API gives it: then the
+period is that of the Date column, nothing is declared, and only the bank's credit can prove the
+sum. The batch is ``<transfer reference>-<currency>``.
+
+A transfer reference is unique for one year only: a file is called by it and the year of its
+Transfer Reference Date, so that next year's file is never taken for a new version of this one.
+
+Location ID is our store reference; the option ``store_column`` names Payment Point ID or MyShop
+Number instead.
 
 It cannot carry: a count, a conversion, the payment that a refund is of. A cut file shows by
-the absent Transfer row.
+the absent Transfer row, and not at all without one.
 """
 
 from __future__ import annotations
@@ -30,7 +42,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from wallets.formats import columns
-from wallets.formats.columns import BadValue, Column, Money, Reading, TextFile, Times
+from wallets.formats.columns import BadValue, CannotWrite, Column, Money, Reading, TextFile, Times
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
     REFUND,
@@ -65,16 +77,20 @@ COLUMNS = tuple(
         "Transfer Reference Date", "Transfer Reference",
     )
 )  # fmt: skip
+STORE_COLUMNS = ("Location ID", "Payment Point ID", "MyShop Number")
 _DAY = "%d-%m-%Y"
 _UTC = ZoneInfo("UTC")
 
 
 def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
-    """Return the transfer reference of the first row."""
+    """Return the transfer reference of the first row and the year of its transfer."""
     lines = columns.first_lines(head)
     try:
-        found = columns.positions_of(lines[0].split(";"), COLUMNS, others_allowed=True)
-        return f"transfer {columns.cells_of(lines[1], ';')[found['Transfer Reference']]}"
+        headings = columns.cells_of(lines[0], ";")
+        found = columns.positions_of(headings, COLUMNS, others_allowed=True)
+        cells = columns.cells_of(lines[1], ";")
+        year = cells[found["Transfer Reference Date"]][-4:]
+        return f"transfer {cells[found['Transfer Reference']]} {year}".rstrip()
     except (BadValue, IndexError):
         return Path(name).stem
 
@@ -98,44 +114,58 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
 
 @dataclass
 class _Survey:
-    """What must be known before the first line: columns, period, fees that stand apart."""
+    """What must be known before the first line: columns, period, fees that stand apart.
+
+    Fees that stand apart are kept as they are written, which is a tenth of their cells' size.
+    """
 
     found: dict[str, int]
     width: int
     period: tuple[date, date]
-    apart: dict[str, list[tuple[int, list[str]]]] = field(default_factory=dict)
+    store_at: int
+    apart: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     apart_numbers: set[int] = field(default_factory=set)
 
     @classmethod
     def of(cls, path: Path, options: dict[str, Any]) -> _Survey:
         records = columns.physical_lines(path, options)
         _number, text = next(records)
-        headings = text.split(";")
-        if "Payment Transaction ID" not in headings and "Type" not in headings:
-            raise refuse(
-                "not_this_layout", 1, "The first line does not hold this layout's headings."
-            )
         try:
+            headings = columns.cells_of(text, ";")
+            if "Payment Transaction ID" not in headings and "Type" not in headings:
+                raise BadValue(
+                    "not_this_layout", "The first line does not hold this layout's headings."
+                )
             found = columns.positions_of(headings, COLUMNS, others_allowed=True)
+            store = options.get("store_column") or STORE_COLUMNS[0]
+            if store not in STORE_COLUMNS or store not in found:
+                raise BadValue("bad_columns", f"There is no column {store!r} that names a store.")
         except BadValue as error:
             raise refuse(error.code, 1, str(error)) from None
-        survey = cls(found, len(headings), (date.max, date.min))
+        survey = cls(found, len(headings), (date.max, date.min), found[store])
         kind, ref, message = (found[name] for name in ("Type", "Payment Transaction ID", "Message"))
+        by_date = bool(options.get("without_transfer_row"))
         number, before = 1, ""
         for number, text in records:
-            if "Transfer;" not in text and "TransactionFee" not in text:
+            if not by_date and "Transfer" not in text and "TransactionFee" not in text:
                 before = text
                 continue
             try:
                 cells = columns.checked_cells(columns.cells_of(text, ";"), survey.width)
-                if cells[kind] == "Transfer":
+                if by_date:
+                    day = columns.date_of(cells[found["Date"]], "Date", _DAY)
+                    survey.cover(day, day)
+                elif cells[kind] == "Transfer":
                     begins, _slash, ends = cells[message].partition("/")
-                    first, last = columns.period_of(begins, ends)
-                    survey.period = min(survey.period[0], first), max(survey.period[1], last)
-                elif cells[kind] == "TransactionFee":
+                    survey.cover(*columns.period_of(begins, ends))
+                if cells[kind] == "Transfer":
+                    continue
+                if cells[kind] == "TransactionFee":
                     if not _holds(before, ref, cells[ref]):
                         survey.apart_numbers.add(number)
-                        survey.apart.setdefault(cells[ref], []).append((number, cells))
+                        survey.apart.setdefault(cells[ref], []).append((number, text))
+                        # The next fee stands behind this one, not behind a payment.
+                        before = ""
                 else:
                     before = text
             except BadValue as error:
@@ -146,6 +176,12 @@ class _Survey:
                 "The Transfer row is absent: the file was cut. Ask the partner to send it again.",
             )  # fmt: skip
         return survey
+
+    def cover(self, first: date, last: date) -> None:
+        self.period = min(self.period[0], first), max(self.period[1], last)
+
+    def cells_of(self, text: str) -> list[str]:
+        return columns.checked_cells(columns.cells_of(text, ";"), self.width)
 
 
 def _holds(text: str, position: int, wanted: str) -> bool:
@@ -181,11 +217,11 @@ class _Reader:
         next(records)
         yield from self.reading.each(self._folded(records), self.take)
         for fees in self.survey.apart.values():
-            for number, cells in fees:
+            for number, text in fees:
                 # No payment of this file answered to it.
                 self.statement.others -= 1
                 try:
-                    yield self._fee_alone(number, cells)
+                    yield self._fee_alone(number, self.survey.cells_of(text))
                 except BadValue as error:
                     self.reading.bad_row(error, number)
         for number, cells in self.transfers:
@@ -193,7 +229,8 @@ class _Reader:
                 self._transfer(number, cells)
             except BadValue as error:
                 self.reading.bad_row(error, number)
-        self.reading.prove_undeclared(self.number, "The Transfer row")
+        if self.transfers or not self.options.get("without_transfer_row"):
+            self.reading.prove_undeclared(self.number, "The Transfer row")
 
     def _folded(self, records: Iterator[tuple[int, str]]) -> Iterator[tuple[int, _Row]]:
         """Yield each row together with the fee rows that stand right behind it."""
@@ -245,7 +282,8 @@ class _Reader:
         gross, fee = amounts[cells[at["Amount"]]], 0
         fees = row.fees
         if ref in self.survey.apart:
-            fees = fees + [found for _number, found in self.survey.apart.pop(ref)]
+            apart = self.survey.apart.pop(ref)
+            fees = fees + [self.survey.cells_of(text) for _number, text in apart]
         for found in fees:
             if found[at["Currency"]] != currency:
                 raise BadValue("bad_value", f"{ref}: its fee is in another currency.")
@@ -262,7 +300,7 @@ class _Reader:
         self, number: int, cells: list[str], kind: str, ref: str, gross: tuple[int, str], fee: int
     ) -> Line:
         at = self.at
-        currency, store = cells[at["Currency"]], cells[at["Location ID"]]
+        currency, store = cells[at["Currency"]], cells[self.survey.store_at]
         if store or kind != NOT_A_PAYMENT:
             columns.id_of(store, "Location ID")
         reference = cells[at["Transfer Reference"]]
@@ -361,4 +399,7 @@ def _row(sheet: Sheet, line: Line, kind: str, minor: int) -> str:
 
 
 def _cells(values: dict[str, str]) -> str:
-    return columns.joined(";", (values.get(column.name, "") for column in COLUMNS))
+    text = columns.joined(";", (values.get(column.name, "") for column in COLUMNS))
+    if '"' in text:
+        raise CannotWrite(f"{text!r}: no cell is written with a quote.")
+    return text

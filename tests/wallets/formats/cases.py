@@ -62,6 +62,15 @@ CASES: dict[str, Case] = {
         "alipay", "Asia/Shanghai", "+08:00", "alipay_2088100200300400_transaction_20261014.txt",
         declares=False, options={"partner_id": "2088100200300400"},
     ),
+    "antom_settlement": Case(
+        "alipay", "Asia/Shanghai", "+08:00",
+        "alipay_20261015_settlementItems_EUR_2026101500000000007_000.csv",
+        declares=False, currencies=("EUR",),
+    ),
+    "antom_transactions": Case(
+        "alipay", "Asia/Shanghai", "+08:00", "alipay_transactionItems_20261014_000.csv",
+        declares=False,
+    ),
     "epassi_xlsx": Case(
         "epassi", "Europe/Helsinki", "+03:00", "epassi_20261014.xlsx", is_text=False,
     ),
