@@ -38,6 +38,7 @@ from wallets.formats.statement import (
     SALE,
     Batch,
     Line,
+    Room,
     Sheet,
     Statement,
 )
@@ -45,6 +46,7 @@ from wallets.formats.vipps_xml3 import Opened, Row, Version, WholeUnit, passed, 
 
 NAMESPACE = "http://vipps.dnb.no/XMLSchema/SettlementReport.xsd"
 BATCH_BY = vipps_xml3.BATCH_BY
+ROOM = Room(other_movements=False, originals=False)
 batch_ref = vipps_xml3.batch_ref
 identify = vipps_xml3.identify
 

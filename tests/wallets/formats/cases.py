@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.wallets.formats import samples
 from wallets import formats
+from wallets.formats import description
 from wallets.formats.statement import Line
 
 CURRENCIES = ("EUR", "NOK", "SEK", "DKK", "ISK")
@@ -16,6 +17,10 @@ CURRENCIES = ("EUR", "NOK", "SEK", "DKK", "ISK")
 
 def _as_it_is(line: Line) -> Line:
     return line
+
+
+def _without_time(line: Line) -> Line:
+    return line._replace(occurred_at="")
 
 
 @dataclass(frozen=True)
@@ -50,6 +55,21 @@ class Case:
         return folder / self.name
 
 
+MAPPING: dict[str, Any] = {
+    **description.EXAMPLE,
+    "facts": {"sequence": {"row": 1, "position": 2}},
+    "columns": {
+        **description.EXAMPLE["columns"],
+        "merchant_ref": {"heading": "Order"}, "original_ref": {"heading": "Of"},
+    },
+    "trailer": {
+        **description.EXAMPLE["trailer"],
+        "settlement_ref": {"heading": "Shop"}, "value_date": {"heading": "Date"},
+    },
+}  # fmt: skip
+"""The example of the mapped layout, with room for all that the tests carry."""
+
+
 CASES: dict[str, Case] = {
     "adyen_settlement": Case(
         "adyen", "Europe/Amsterdam", "+02:00", "adyen_settlement_detail_report_batch_7.csv",
@@ -74,6 +94,10 @@ CASES: dict[str, Case] = {
     "epassi_xlsx": Case(
         "epassi", "Europe/Helsinki", "+03:00", "epassi_20261014.xlsx", is_text=False,
     ),
+    "mapped": Case(
+        "sirio", "Europe/Ljubljana", "+02:00", "settle_20261014_7.csv",
+        options={"mapping": MAPPING},
+    ),
     "mobilepay_csv": Case("pivo", "Europe/Helsinki", "+00:00", "pivo_20261014.csv"),
     "momo_csv": Case(
         "momo", "Europe/Madrid", "+02:00", "momo_20261014.csv", takes_bom=False,
@@ -85,6 +109,9 @@ CASES: dict[str, Case] = {
         "paypal", "Europe/Vienna", "+02:00", "paypal_STL-20261014.01.009.CSV", takes_utf16=True,
     ),
     "scheme": Case("bluecode", "Europe/Vienna", "+02:00", "bluecode_20261014.txt"),
+    "vipps_csv": Case(
+        "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.csv", empty=False, carries=_without_time,
+    ),
     "vipps_xml2": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
     "vipps_xml3": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
 }  # fmt: skip
