@@ -44,7 +44,7 @@ _PACKETS = {
     18: (ENCRYPTED, {1, 2}),  # encrypted data
     2: (SIGNED, {3, 4, 5, 6}),  # signature before the data
     4: (SIGNED, {3, 6}),  # announcement of a signature behind the data
-    8: (SIGNED, {0, 1, 2, 3}),  # compressed data with either of them, or none, inside
+    8: (SIGNED, {1, 2, 3}),  # compressed data with either of them, or none, inside
 }
 
 
@@ -212,6 +212,7 @@ def open_message(
         "kind": found, "source": str(source), "target": str(target), "private": private,
         "public": public, "most_bytes": most_bytes, "seconds": seconds,
     }  # fmt: skip
+    target.touch()
     try:
         return _ask(order)
     except BaseException:

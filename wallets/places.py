@@ -378,7 +378,7 @@ class Sftp:
             # Not waited for: a server that hangs would not say goodbye either.
             self._connection.abort()
             with suppress(Exception):
-                self.runner.run(asyncio.wait_for(self._connection.wait_closed(), 1))
+                self.runner.run(asyncio.wait_for(self._connection.wait_closed(), 0.2))
 
     @property
     def client(self) -> asyncssh.SFTPClient:
@@ -455,7 +455,8 @@ class Sftp:
 def _in_words(error: BaseException, address: Address) -> str:
     """Return what went wrong with a server and what to do about it."""
     where = f"{address.host}:{address.port}"
-    if isinstance(error, asyncssh.HostKeyNotVerifiable):
+    is_other_kind = isinstance(error, asyncssh.KeyExchangeFailed) and "host key" in str(error)
+    if is_other_kind or isinstance(error, asyncssh.HostKeyNotVerifiable):
         return (
             f"{where} shows another key than the one that the feed names, so nothing was asked "
             "of it. Either the partner has changed it, or somebody stands in between: ask the "
