@@ -206,6 +206,13 @@ class Tally:
         self.fee += fee
         self.net += net
 
+    def add_all(self, count: int, gross: int, fee: int, net: int) -> None:
+        """Add the sums of so many lines."""
+        self.count += count
+        self.gross += gross
+        self.fee += fee
+        self.net += net
+
 
 @dataclass
 class Reading:
@@ -361,47 +368,61 @@ class Column:
     width: int = 0
 
 
+class LineReader:
+    """Turns the bytes of line after line into texts, strictly, and knows the line's number.
+
+    From the first line that the first encoding cannot decode, the next one is used.
+    """
+
+    def __init__(self, encodings: tuple[str, ...] = ("utf-8",)) -> None:
+        self.encoding, self._rest = encodings[0], list(encodings[1:])
+        self._agreed = self.encoding
+        self.number = 0
+
+    def text(self, raw: bytes) -> str:
+        """Return the next line without its end (LF or CRLF), or refuse the file.
+
+        A line without its end is a cut file.
+        """
+        self.number = number = self.number + 1
+        if number == 1:
+            if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+                raise refuse("bad_encoding", 1, f"The file is UTF-16. Ask for {self.encoding}.")
+            if self.encoding == "utf-8":
+                raw = raw.removeprefix(b"\xef\xbb\xbf")
+        if len(raw) > LONGEST_LINE:
+            raise refuse("bad_value", number, f"The line is longer than {LONGEST_LINE} bytes.")
+        if b"\0" in raw:
+            raise refuse("bad_encoding", number, f"There is a NUL. Ask for {self.encoding} text.")
+        while True:
+            try:
+                text = raw.decode(self.encoding)
+                break
+            except UnicodeDecodeError as error:
+                if not self._rest:
+                    raise refuse(
+                        "bad_encoding", number,
+                        f"Byte {error.start + 1} of the line is not {self._agreed}. "
+                        "Ask the partner for a file in the agreed encoding.",
+                    ) from None  # fmt: skip
+                self.encoding = self._rest.pop(0)
+        if text[-1:] != "\n":
+            raise refuse(
+                "truncated", number,
+                "The file ends inside this line. Ask the partner to send it again.",
+            )  # fmt: skip
+        return text[:-2] if text[-2:-1] == "\r" else text[:-1]
+
+
 def physical_lines(
     path: Path, options: dict[str, Any], *, encodings: tuple[str, ...] = ("utf-8",)
 ) -> Iterator[tuple[int, str]]:
-    """Yield every line of a text file with its number, without its line end (LF or CRLF).
-
-    Decodes strictly; from the first line that the first encoding cannot decode, the next
-    one is used. A last line without its line end is a cut file.
-    """
+    """Yield every line of a text file with its number, without its line end."""
     check_size(path, options)
-    encoding, rest = encodings[0], list(encodings[1:])
-    number = 0
+    lines = LineReader(encodings)
     with path.open("rb") as file:
         while raw := file.readline(LONGEST_LINE + 1):
-            number += 1
-            if number == 1:
-                if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-                    raise refuse("bad_encoding", 1, f"The file is UTF-16. Ask for {encoding}.")
-                if encoding == "utf-8":
-                    raw = raw.removeprefix(b"\xef\xbb\xbf")
-            if len(raw) > LONGEST_LINE:
-                raise refuse("bad_value", number, f"The line is longer than {LONGEST_LINE} bytes.")
-            if b"\0" in raw:
-                raise refuse("bad_encoding", number, f"There is a NUL. Ask for {encoding} text.")
-            while True:
-                try:
-                    text = raw.decode(encoding)
-                    break
-                except UnicodeDecodeError as error:
-                    if not rest:
-                        raise refuse(
-                            "bad_encoding", number,
-                            f"Byte {error.start + 1} of the line is not {encodings[0]}. "
-                            "Ask the partner for a file in the agreed encoding.",
-                        ) from None  # fmt: skip
-                    encoding = rest.pop(0)
-            if text[-1:] != "\n":
-                raise refuse(
-                    "truncated", number,
-                    "The file ends inside this line. Ask the partner to send it again.",
-                )  # fmt: skip
-            yield number, text[:-2] if text[-2:-1] == "\r" else text[:-1]
+            yield lines.number + 1, lines.text(raw)
 
 
 def first_lines(head: bytes, encoding: str = "utf-8") -> list[str]:

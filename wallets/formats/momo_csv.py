@@ -19,13 +19,14 @@ It cannot carry: a conversion, another wallet's payments, a quote or a semicolon
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from portal.core.money import from_minor
-from wallets.formats import columns
+from wallets.formats import blocks, columns
 from wallets.formats.columns import BadValue, Column, Money, Reading, TextFile, Times
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
@@ -47,6 +48,14 @@ COLUMNS = tuple(
     for name in ("Referencia", "Tipo", "Comercio", "Fecha", "Hora", "Divisa", "Importe",
                  "Comisión", "Neto", "Pedido", "Original")
 )  # fmt: skip
+_PLAIN = {
+    "Referencia": blocks.ident("ref"), "Tipo": blocks.kind(KINDS),
+    "Comercio": blocks.ident("store"), "Fecha": blocks.day(), "Hora": blocks.hour(),
+    "Divisa": blocks.currency(), "Importe": blocks.amount("gross"),
+    "Comisión": blocks.amount("fee"), "Neto": blocks.amount("net"),
+    "Pedido": blocks.text("merchant_ref"), "Original": blocks.ident("original_ref", needed=False),
+}  # fmt: skip
+"""The cells of a row as most have them, for reading many at once."""
 _OPENING = ("MOMO POCKET", "LIQUIDACIÓN")
 _DAY = "%d/%m/%Y"
 _WORDS = columns.letters_of(KINDS)
@@ -62,7 +71,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
 
 def read(path: Path, options: dict[str, Any]) -> Statement:
     """Return the statement of a file; its lines stream."""
-    records = columns.physical_lines(path, options, encodings=(ENCODING,))
+    records = blocks.Records(path, options, encodings=(ENCODING,))
     number, text = next(records)
     cells = text.split(";")
     try:
@@ -80,7 +89,7 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
         identity=identify(path.name, text.encode(ENCODING), options),
         period_from=begins, period_to=ends, lines=iter(()), records=2, others=2,
     )  # fmt: skip
-    statement.lines = _Reader(statement, options, found).lines(records)
+    statement.lines = chain.from_iterable(_Reader(statement, options, found).parts(records))
     return statement
 
 
@@ -91,19 +100,29 @@ class _Reader:
         self.reading = Reading(statement)
         self.wallet = options.get("wallet") or "momo"
         self.money = Money(mark=",")
-        zone = columns.zone_of(options, "Europe/Madrid")
-        self.times = Times("Fecha and Hora", zone, _iso)
+        self.zone = columns.zone_of(options, "Europe/Madrid")
+        self.times = Times("Fecha and Hora", self.zone, _iso)
+        self.found = found
         self.order = [found[column.name] for column in COLUMNS]
         self.number, self.closed = 2, False
 
-    def lines(self, records: Iterator[tuple[int, str]]) -> Iterator[Line]:
-        yield from self.reading.each(records, self.take)
+    def parts(self, records: blocks.Records) -> Iterable[Iterable[Line]]:
+        first, *cells = (_PLAIN[name] for name in sorted(self.found, key=self.found.__getitem__))
+        plan = blocks.Plan(
+            self.reading, [blocks.never(first, "TOTAL"), *cells],
+            blocks.Writing(";", mark=",", day=_DAY), BATCH_BY, {"wallet": self.wallet}, self.zone,
+            ready=lambda: not self.closed, passed=self.passed,
+        )  # fmt: skip
+        yield from blocks.parts(records, plan, self.reading.each, self.take)
         if not self.closed:
             raise refuse(
                 "truncated", self.number,
                 "TOTAL is absent: the file was cut. Ask the partner to send it again.",
             )  # fmt: skip
         self.reading.prove_undeclared(self.number, "TOTAL")
+
+    def passed(self, number: int) -> None:
+        self.number = number
 
     def take(self, number: int, text: str) -> Line | None:
         self.number = number

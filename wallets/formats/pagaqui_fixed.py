@@ -18,12 +18,14 @@ It cannot carry: a conversion, another wallet's payments.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wallets.formats import columns
+from wallets.formats import blocks, columns
 from wallets.formats.columns import BadValue, CannotWrite, Column, Reading, TextFile, Times
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
@@ -67,6 +69,22 @@ RECORDS = {
 WIDTH = 1 + max(sum(field.width for field in fields) for fields in RECORDS.values())
 
 
+_PLAIN = tuple(
+    replace(cell, width=declared.width)
+    for declared, cell in zip(
+        RECORDS["1"],
+        (
+            blocks.kind(KINDS), blocks.ident("ref"), blocks.ident("store"), blocks.day(),
+            blocks.hour(colons=False), blocks.currency(), blocks.amount("gross"),
+            blocks.amount("fee"), blocks.amount("net"), blocks.text("merchant_ref"),
+            blocks.ident("original_ref", needed=False),
+        ),
+        strict=True,
+    )
+)  # fmt: skip
+"""The fields of a detail as most have them, for reading many at once; they fill the record."""
+
+
 def _slices(fields: tuple[Column, ...]) -> list[slice]:
     found, start = [], 1
     for field in fields:
@@ -104,7 +122,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
 
 def read(path: Path, options: dict[str, Any]) -> Statement:
     """Return the statement of a file; its lines stream."""
-    records = columns.physical_lines(path, options, encodings=(ENCODING,))
+    records = blocks.Records(path, options, encodings=(ENCODING,))
     _number, text = next(records)
     try:
         if not text.startswith(f"0{_NAME} "):
@@ -121,7 +139,7 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
         identity=identify(path.name, text.encode(ENCODING), options),
         period_from=period_from, period_to=period_to, lines=iter(()), records=1, others=1,
     )  # fmt: skip
-    statement.lines = _Reader(statement, options).lines(records)
+    statement.lines = chain.from_iterable(_Reader(statement, options).parts(records))
     return statement
 
 
@@ -140,17 +158,26 @@ class _Reader:
     def __init__(self, statement: Statement, options: dict[str, Any]) -> None:
         self.reading = Reading(statement)
         self.wallet = options.get("wallet") or "pagaqui"
-        self.times = Times("date and time", columns.zone_of(options, "Europe/Lisbon"), _iso)
+        self.zone = columns.zone_of(options, "Europe/Lisbon")
+        self.times = Times("date and time", self.zone, _iso)
         self.last, self.number = "0", 1
 
-    def lines(self, records: Iterator[tuple[int, str]]) -> Iterator[Line]:
-        yield from self.reading.each(records, self.take)
+    def parts(self, records: blocks.Records) -> Iterable[Iterable[Line]]:
+        plan = blocks.FixedPlan(
+            self.reading, _PLAIN, blocks.Writing("\x1f", end="\x1f", minor=True, day=_DAY),
+            BATCH_BY, {"wallet": self.wallet}, self.zone,
+            ready=lambda: self.last == "1", passed=self.passed, letter="1",
+        )  # fmt: skip
+        yield from blocks.parts(records, plan, self.reading.each, self.take)
         if self.last != "9":
             raise refuse(
                 "truncated", self.number,
                 "Record 9 is absent: the file was cut. Ask the partner to send it again.",
             )  # fmt: skip
         self.reading.prove_undeclared(self.number, "Record 8")
+
+    def passed(self, number: int) -> None:
+        self.number = number
 
     def take(self, number: int, text: str) -> Line | None:
         self.number = number

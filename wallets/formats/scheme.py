@@ -16,27 +16,29 @@ It carries every field of a line. It cannot carry two batches of one wallet and 
 
 from __future__ import annotations
 
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from portal.core.money import EXPONENTS, from_minor
-from wallets.formats import columns
+from portal.core.money import from_minor
+from wallets.formats import blocks, columns
 from wallets.formats.columns import BadValue, Column, Money, Reading, TextFile, Times
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
     REFUND,
     SALE,
     Line,
+    Room,
     Sheet,
     Statement,
     refuse,
 )
 
 BATCH_BY = ("wallet", "settled_currency")
+ROOM = Room(unwritable="|")
 VERSION = "1"
 KINDS = {"S": SALE, "R": REFUND, "O": NOT_A_PAYMENT}
 _LETTERS = columns.letters_of(KINDS)
@@ -97,14 +99,15 @@ RECORDS = {
 }  # fmt: skip
 """Every kind of record: what it is, and its cells in order after the letter."""
 
-_ID_CELL = r"([!-{}~]{1,64})"
-_AMOUNT_CELL = r"(-?[0-9]{1,10}\.[0-9]{2})"
-_usual = re.compile(
-    rf"D\|{_ID_CELL}\|([SR])\|{_ID_CELL}\|{_ID_CELL}\|([A-Z]{{3}})\|{_AMOUNT_CELL}\|\5\|\6\|"
-    rf"{_AMOUNT_CELL}\|{_AMOUNT_CELL}\|\|((?:[!-{{}}~](?:[ -{{}}~]{{0,138}}[!-{{}}~])?)?)\|"
-    rf"([0-9T:+.Z-]{{19,40}})\|((?:[!-{{}}~]{{1,64}})?)",
-    re.ASCII,
-).fullmatch
+_PLAIN = (
+    blocks.constant("D"), blocks.ident("wallet"), blocks.kind(KINDS), blocks.ident("ref"),
+    blocks.ident("store"), blocks.currency(), blocks.amount("gross"),
+    blocks.currency("settled_currency"), blocks.amount("settled_gross", "settled_currency"),
+    blocks.amount("fee", "settled_currency"), blocks.amount("net", "settled_currency"),
+    blocks.rate(), blocks.text("merchant_ref"), blocks.instant(),
+    blocks.ident("original_ref", needed=False),
+)  # fmt: skip
+"""The cells of D as most records have them, for reading many at once."""
 
 _LAST_LETTER_AFTER = {"D": "HD", "T": "HDT", "E": "HDT"}
 
@@ -120,7 +123,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
 
 def read(path: Path, options: dict[str, Any]) -> Statement:
     """Return the statement of a file; its lines stream."""
-    records = columns.physical_lines(path, options)
+    records = blocks.Records(path, options)
     _number, text = next(records)
     cells = text.split("|")
     try:
@@ -138,7 +141,7 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
         identity=identify(path.name, text.encode(), options),
         period_from=begins, period_to=ends, lines=iter(()), records=1, others=1,
     )  # fmt: skip
-    statement.lines = _Reader(statement).lines(records)
+    statement.lines = chain.from_iterable(_Reader(statement).parts(records))
     return statement
 
 
@@ -151,8 +154,12 @@ class _Reader:
         self.last = "H"
         self.number = 1
 
-    def lines(self, records: Iterator[tuple[int, str]]) -> Iterator[Line]:
-        yield from self.reading.each(records, self.take)
+    def parts(self, records: blocks.Records) -> Iterator[Iterable[Line]]:
+        plan = blocks.Plan(
+            self.reading, _PLAIN, blocks.Writing("|"), BATCH_BY,
+            ready=lambda: self.last == "D", passed=self.passed,
+        )  # fmt: skip
+        yield from blocks.parts(records, plan, self.reading.each, self.take)
         if self.last != "E":
             raise refuse(
                 "truncated", self.number,
@@ -160,10 +167,11 @@ class _Reader:
             )  # fmt: skip
         self.reading.prove_undeclared(self.number, "The T record")
 
+    def passed(self, number: int) -> None:
+        self.number = number
+
     def take(self, number: int, text: str) -> Line | None:
         self.number = number
-        if self.last == "D" and (usual := _usual(text)) and (line := self.usual(number, usual)):
-            return line
         cells = text.split("|")
         letter = cells[0]
         if self.last not in _LAST_LETTER_AFTER.get(letter, ""):
@@ -184,29 +192,6 @@ class _Reader:
                     "Ask the partner for a corrected file.",
                 )  # fmt: skip
         return None
-
-    def usual(self, number: int, found: re.Match[str]) -> Line | None:
-        """Return the line of the usual record at once, or None where a closer look is needed.
-
-        The pattern has proved every cell but the arithmetic: a sale or refund that was not
-        converted, in a currency with two decimals.
-        """
-        (wallet, letter, ref, store, currency, gross, fee, net, merchant_ref, occurred_at,
-         original_ref) = found.groups()  # fmt: skip
-        batch = self.reading.known.get((wallet, currency))
-        if batch is None or EXPONENTS.get(currency) != 2:
-            return None
-        minor, fee_minor, net_minor = (int(text.replace(".", "")) for text in (gross, fee, net))
-        if minor - fee_minor != net_minor or (minor < 0) != (letter == "R"):
-            return None
-        self.reading.tallies[batch].add(minor, fee_minor, net_minor)
-        amount = str(minor)
-        return tuple.__new__(
-            Line,
-            (number, batch, wallet, KINDS[letter], ref, store, currency, amount, currency, amount,
-             str(fee_minor), str(net_minor), "", merchant_ref, self.times[occurred_at],
-             original_ref),
-        )  # fmt: skip
 
     def detail(self, number: int, cells: list[str]) -> Line:
         (_letter, wallet, kind, ref, store, currency, gross, settled_currency, settled, fee, net,
