@@ -8,7 +8,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from payments import settlement
+from payments.models import SettlementFile
 from portal.core import clock
+from portal.core.secrets import CannotDecrypt
 from wallets.models import Feed
 
 
@@ -28,18 +30,31 @@ def existing(path: str) -> Path:
 
 
 class Command(BaseCommand):
-    help = "Take in a settlement file. The workers reconcile it; see also: reconcile."
+    help = (
+        "Take in a settlement file, wrapped or not. The workers reconcile it; see also: reconcile."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("feed")
         parser.add_argument("file")
+        parser.add_argument("--signature", metavar="SIG", help="a signature in a file of its own")
 
     def handle(self, *args: Any, **options: Any) -> None:
         path = existing(options["file"])
-        delivery = settlement.receive(
-            feed=feed_named(options["feed"]), name=path.name, path=path, now=clock.now()
-        )
-        file = delivery.file
-        self.stdout.write(
-            f"{delivery.get_result_display()}: file {file.pk}, version {file.version}, {file.state}"
-        )
+        feed = feed_named(options["feed"])
+        signature = existing(options["signature"]) if options["signature"] else None
+        try:
+            deliveries = settlement.take_in(
+                feed=feed, name=path.name, path=path, now=clock.now(), signature=signature
+            )
+        except CannotDecrypt as error:
+            raise CommandError(str(error)) from None
+        for delivery in deliveries:
+            file = delivery.file
+            name = f"{delivery.name}: " if len(deliveries) > 1 else ""
+            self.stdout.write(
+                f"{name}{delivery.get_result_display()}: file {file.pk}, "
+                f"version {file.version}, {file.state}"
+            )
+            if file.state == SettlementFile.State.QUARANTINED:
+                self.stdout.write(f"{file.reason_code}: {file.reason_text}")
