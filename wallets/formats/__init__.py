@@ -22,6 +22,7 @@ LAYOUTS = {
     "adyen_settlement": "wallets.formats.adyen_settlement",
     "alipay_settlement": "wallets.formats.alipay_settlement",
     "alipay_transactions": "wallets.formats.alipay_transactions",
+    "alipayplus_settlement": "wallets.formats.alipayplus_settlement",
     "antom_settlement": "wallets.formats.antom_settlement",
     "antom_transactions": "wallets.formats.antom_transactions",
     "epassi_xlsx": "wallets.formats.epassi_xlsx",
@@ -32,10 +33,14 @@ LAYOUTS = {
     "paypal_stl": "wallets.formats.paypal_stl",
     "scheme": "wallets.formats.scheme",
     "vipps_csv": "wallets.formats.vipps_csv",
+    "vipps_ocr": "wallets.formats.vipps_ocr",
     "vipps_xml2": "wallets.formats.vipps_xml2",
     "vipps_xml3": "wallets.formats.vipps_xml3",
 }
-BANK_LAYOUTS: dict[str, str] = {}
+BANK_LAYOUTS = {
+    "camt": "wallets.formats.camt",
+    "n43": "wallets.formats.n43",
+}
 
 
 def get(name: str) -> ModuleType:

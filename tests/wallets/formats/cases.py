@@ -23,6 +23,15 @@ def _without_time(line: Line) -> Line:
     return line._replace(occurred_at="")
 
 
+def _as_ocr_giro(line: Line) -> Line:
+    """Numbers as ids, digits as reference, a day without a time, and no fee."""
+    return line._replace(
+        ref="".join(one if one.isdigit() else str(1 + ord(one) % 9) for one in line.ref),
+        merchant_ref="".join(filter(str.isdigit, line.merchant_ref)), occurred_at="",
+        fee="0", net=line.settled_gross,
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Case:
     """A layout as one partner sends it.
@@ -82,6 +91,11 @@ CASES: dict[str, Case] = {
         "alipay", "Asia/Shanghai", "+08:00", "alipay_2088100200300400_transaction_20261014.txt",
         declares=False, options={"partner_id": "2088100200300400"},
     ),
+    "alipayplus_settlement": Case(
+        "alipay", "Asia/Shanghai", "+08:00",
+        "alipay_20261015_transactionItems_1022188000000000001_EUR_2026101400000000007_A7_000.csv",
+        currencies=("EUR",), options={"wallets": {"AlipayCN": "alipay"}},
+    ),
     "antom_settlement": Case(
         "alipay", "Asia/Shanghai", "+08:00",
         "alipay_20261015_settlementItems_EUR_2026101500000000007_000.csv",
@@ -111,6 +125,10 @@ CASES: dict[str, Case] = {
     "scheme": Case("bluecode", "Europe/Vienna", "+02:00", "bluecode_20261014.txt"),
     "vipps_csv": Case(
         "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.csv", empty=False, carries=_without_time,
+    ),
+    "vipps_ocr": Case(
+        "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.txt", empty=False, currencies=("NOK",),
+        carries=_as_ocr_giro,
     ),
     "vipps_xml2": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
     "vipps_xml3": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
