@@ -210,7 +210,7 @@ def take_in(
             _lock(feed)
             if known := _known(feed, name, came):
                 return [known]
-            _adopt_unopened(feed, name, found[0].identity, now=now)
+            adopt_unopened(feed, name, found[0].identity, now=now)
             return [_deliver(feed, one, came, now=now) for one in found]
 
 
@@ -227,24 +227,17 @@ class _Inside:
 
 def _unwrapped(feed: Feed, name: str, path: Path, folder: Path) -> list[_Inside]:
     """Unwrap stored bytes and store what is inside; raise Unreadable."""
-    rules = wrapping.Rules(
-        entry_pattern=feed.entry_pattern, must_be_encrypted=feed.must_be_encrypted,
-        must_be_signed=feed.must_be_signed, private=lambda: reveal(feed.pgp_key),
-        public=feed.partner_key,
-    )  # fmt: skip
     beside = _signature_beside(path)
     contents = wrapping.unwrap(
-        path, rules=rules, folder=folder, signature=beside if beside.exists() else None
-    )
+        path, rules=wrapping_of(feed), folder=folder,
+        signature=beside if beside.exists() else None,
+    )  # fmt: skip
     found = []
     for content in contents:
-        inner, delivered = name, name
+        delivered = name
         if content.entry:
-            inner = content.entry.replace("\\", "/").rpartition("/")[2]
             delivered = feeds.shown(f"{name}/{content.entry}", feeds.LONGEST_NAME)
-        if content.path != path:
-            inner = _without_suffixes(inner)
-        inner = feeds.shown(inner, feeds.LONGEST_NAME)
+        inner = name_inside(name, content, is_wrapped=content.path != path)
         with content.path.open("rb") as file:
             head = file.read(HEAD_BYTES)
         identity = formats.get(feed.format).identify(inner, head, options(feed))
@@ -255,6 +248,24 @@ def _unwrapped(feed: Feed, name: str, path: Path, folder: Path) -> list[_Inside]
         )
         found.append(_Inside(delivered, inner, feeds.shown(identity, 160), kept, content))
     return found
+
+
+def wrapping_of(feed: Feed) -> wrapping.Rules:
+    """Return what a feed says about what its files are wrapped in."""
+    return wrapping.Rules(
+        entry_pattern=feed.entry_pattern, must_be_encrypted=feed.must_be_encrypted,
+        must_be_signed=feed.must_be_signed, private=lambda: reveal(feed.pgp_key),
+        public=feed.partner_key,
+    )  # fmt: skip
+
+
+def name_inside(name: str, content: wrapping.Content, *, is_wrapped: bool) -> str:
+    """Return what a file found in a delivery of that name is called."""
+    if content.entry:
+        name = content.entry.replace("\\", "/").rpartition("/")[2]
+    if is_wrapped:
+        name = _without_suffixes(name)
+    return feeds.shown(name, feeds.LONGEST_NAME)
 
 
 def _without_suffixes(name: str) -> str:
@@ -279,7 +290,7 @@ def _known(feed: Feed, name: str, came: Stored) -> Delivery | None:
 def _came_again(known: Delivery, *, has_signature: bool, now: datetime) -> Delivery:
     """Return a delivery that lies there again; say so where that is not simply nothing new."""
     file = known.file
-    if has_signature and _is_unopened(file) and file.reason_code in {"not_signed", "bad_signature"}:
+    if has_signature and is_unopened(file) and file.reason_code in {"not_signed", "bad_signature"}:
         # Its signature has come, or another one.
         with suppress(CannotReadAgain, Refused):
             read_again(file, by=None, now=now)
@@ -299,7 +310,8 @@ def _came_again(known: Delivery, *, has_signature: bool, now: datetime) -> Deliv
     return known
 
 
-def _is_unopened(file: SettlementFile) -> bool:
+def is_unopened(file: SettlementFile) -> bool:
+    """Tell whether a file could not be unwrapped, so that nobody knows which one is inside."""
     return file.identity.startswith(UNOPENED)
 
 
@@ -388,7 +400,7 @@ def _take_unopened(
     return delivery
 
 
-def _adopt_unopened(feed: Feed, name: str, identity: str, *, now: datetime) -> None:
+def adopt_unopened(feed: Feed, name: str, identity: str, *, now: datetime) -> None:
     """Make what could not be unwrapped under this name an earlier version of what now could."""
     unopened = SettlementFile.objects.filter(
         feed=feed, identity=feeds.shown(f"{UNOPENED}{name}", 160),
@@ -434,7 +446,7 @@ def read_again(file: SettlementFile, *, by: User | None, now: datetime) -> list[
         )
     if file.state == SettlementFile.State.SUPERSEDED:
         return [_count_again(file, by=by, now=now)]
-    if _is_unopened(file):
+    if is_unopened(file):
         return _open_again(file, by=by, now=now)
     with transaction.atomic():
         _lock(file.feed)
