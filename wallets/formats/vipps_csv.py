@@ -97,6 +97,7 @@ _ABOUT = ("OrganizationNumber", "Name")
 _DAY = "%d.%m.%Y"
 _MOST_TOLD = 20
 _MOST_SPLIT = 4
+_MOST_BEFORE = 500_000
 _HEAD = 64 * 1024
 
 
@@ -166,6 +167,8 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
     declared = False
     for number, text in records:
         passed.append((number, text))
+        if number > _MOST_BEFORE:
+            raise refuse("too_large", number, f"{number} records stand before the first row.")
         if number == 1 and text.partition(",")[0] not in (*_ABOUT, SETTLEMENT):
             raise refuse(
                 "not_this_layout", 1,
