@@ -401,7 +401,8 @@ def _name(feed: Feed, *, arrival: date, day: date, version: int, number: int, cu
         # Such as Alipay's: the file does not say its own day and contract, its name does.
         partner_id = feed.options.get("partner_id", "0" * 16)
         about = said.format(partner_id=partner_id, day=day, number=number, currency=currency)
-    suffix = "." + feed.pattern.rpartition(".")[2] if "." in feed.pattern else ""
+    # What a pattern ends in: "vipps*.xml*" also takes in what is packed.
+    suffix = "." + feed.pattern.rpartition(".")[2].rstrip("*") if "." in feed.pattern else ""
     return f"{feed.wallet.code}_{arrival:%Y%m%d}_{about}_v{version}{suffix}"
 
 

@@ -55,6 +55,7 @@ from wallets.formats.statement import (
     SALE,
     Batch,
     Line,
+    Room,
     Sheet,
     Statement,
     refuse,
@@ -63,6 +64,7 @@ from wallets.formats.statement import (
 NAMESPACE = "http://vipps.no/xmlschema/SettlementReport-3.0.xsd"
 BATCH_BY = ("store", "currency")
 """One settlement holds lines of one store and currency."""
+ROOM = Room(other_movements=False, originals=False)
 
 _CHUNK = 1 << 20
 _HEAD = 64 * 1024
