@@ -178,8 +178,8 @@ class Cell:
     width: int = 0
 
 
-_HOUR, _SIXTIETH = "(?>[01][0-9]|2[0-3])", "[0-5][0-9]"
-_CLOCK = f"{_HOUR}:{_SIXTIETH}:{_SIXTIETH}"
+_CLOCK = "[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
+_LAST_HOUR = "23"
 
 
 def unread() -> Cell:
@@ -269,6 +269,10 @@ class Writing:
     day: str = "%Y-%m-%d"
     end: str = "\n"
 
+    @property
+    def day_size(self) -> int:
+        return len(self.day.replace("%Y", "0000").replace("%m", "00").replace("%d", "00"))
+
     def amount(self, decimals: int) -> str:
         """Return the shape of an amount, "" where such decimals are left to the strict path."""
         sign = "" if self.unsigned else "-?+"
@@ -296,20 +300,20 @@ def pattern_of(cells: tuple[Cell, ...], writing: Writing, ascii_only: bool) -> r
         "<delimiter>": delimiter,
         "<sign>": f"[{signs}]",
         "<text>": f"[ {signs}]" if ascii_only else rf'[^\x00-\x1f\x7f"{delimiter}]',
-        "<day>": re.escape(writing.day).replace("%Y", "[0-9]{4}").replace("%m", "[0-9]{2}")
-        .replace("%d", "[0-9]{2}"),
+        # Which of them are days is proved later, for each different one.
+        "<day>": f"[0-9/-]{{{writing.day_size}}}",
     }  # fmt: skip
     currencies = [cell.name for cell in cells if cell.what == "currency"]
     rows = []
-    for decimals in product(sorted(set(EXPONENTS.values()), reverse=True), repeat=len(currencies)):
-        of = dict(zip(currencies, decimals, strict=True))
+    for codes in product(_codes(), repeat=len(currencies)):
+        of = dict(zip(currencies, codes, strict=True))
         shapes = []
         for cell in cells:
             shape = cell.shape
             if cell.what == "amount":
-                shape = writing.amount(of[cell.of])
+                shape = writing.amount(of[cell.of][0])
             elif cell.what == "currency":
-                shape = _code(of[cell.name])
+                shape = of[cell.name][1]
             for word, meant in stands_for.items():
                 shape = shape.replace(word, meant)
             shapes.append(shape)
@@ -318,17 +322,19 @@ def pattern_of(cells: tuple[Cell, ...], writing: Writing, ascii_only: bool) -> r
     return re.compile(f"(?>{'|'.join(rows)})*+")
 
 
-def _code(decimals: int) -> str:
-    """Return the shape of the codes of currencies with so many decimals.
+def _codes() -> list[tuple[int, str]]:
+    """Return the decimals of currencies with the shape of their codes, the usual first.
 
-    Two decimals are the most of them: whether a portal knows such a code is proved later.
+    Most have two decimals; whether the portal knows such a code is proved later.
     """
-    if decimals != 2:
-        return _one_of(code for code in EXPONENTS if EXPONENTS[code] == decimals)
-    others = {code[0] for code in EXPONENTS if EXPONENTS[code] != 2}
-    same_letter = [code for code in EXPONENTS if EXPONENTS[code] == 2 and code[0] in others]
-    letters = "".join(one for one in ascii_uppercase if one not in others)
-    return f"(?>{'|'.join([f'[{letters}][A-Z]{{2}}', *same_letter])})"
+    letters = {code[0] for code in EXPONENTS if EXPONENTS[code] != 2}
+    others = "".join(one for one in ascii_uppercase if one not in letters)
+    found = [(2, f"[{others}][A-Z]{{2}}")]
+    for decimals in sorted(set(EXPONENTS.values()), reverse=True):
+        codes = [code for code in EXPONENTS if EXPONENTS[code] == decimals and code[0] in letters]
+        if codes:
+            found.append((decimals, _one_of(codes)))
+    return found
 
 
 # -- taking runs of plain lines ------------------------------------------------------------
@@ -585,27 +591,34 @@ class Plan:
             _prove_shape(instants)
             deque(map(datetime.fromisoformat, filter(None, instants)), maxlen=0)
             return instants
-        days = self.days
         if "moment" in of:
-            size = len(
-                self.writing.day.replace("%Y", "0000").replace("%m", "00").replace("%d", "00")
-            )
-            if of["moment"][0][-1] == "Z":
-                return [f"{days[one[:size]][0]}{one[size + 1 : -1]}+00:00" for one in of["moment"]]
-            return [
-                f"{begins}{one[size + 1 :]}{offset}"
-                for one in of["moment"] for begins, offset in (days[one[:size]],)
-            ]  # fmt: skip
+            size, end = self.writing.day_size, len(of["moment"][0].rstrip("Z"))
+            in_utc = end < len(of["moment"][0])
+            days = [one[:size] for one in of["moment"]]
+            return self._placed(days, [one[size + 1 : end] for one in of["moment"]], in_utc)
         if "day" in of:
             hours = of["hour"]
             if len(hours[0]) == 6:
                 hours = [f"{one[:2]}:{one[2:4]}:{one[4:]}" for one in hours]
-            offsets = map(days.__getitem__, of["day"])
-            return [
-                f"{begins}{one}{offset}"
-                for (begins, offset), one in zip(offsets, hours, strict=True)
-            ]
+            return self._placed(of["day"], hours, False)
         return repeat("")
+
+    def _placed(self, days: list[str], hours: list[str], in_utc: bool) -> list[str]:
+        """Return the instants of days and hours."""
+        if max(hours)[:2] > _LAST_HOUR:
+            raise NotPlain
+        different = set(days)
+        found = {one: self.days[one] for one in different}
+        if in_utc:
+            found = {one: (begins, "+00:00") for one, (begins, _offset) in found.items()}
+        if len(different) == 1:
+            [(begins, offset)] = found.values()
+            between = f"{offset}\n{begins}"
+            return f"{begins}{between.join(hours)}{offset}".split("\n")
+        return [
+            f"{begins}{one}{offset}"
+            for (begins, offset), one in zip(map(found.__getitem__, days), hours, strict=True)
+        ]
 
 
 _DIGITS = bytes.maketrans(b"123456789", b"0" * 9)

@@ -93,7 +93,7 @@ def some_lines(draw: st.DrawFn, layout: str) -> list[Line]:
             fields["wallet"] = draw(st.sampled_from(["bluecode", "momo"]))
             if draw(st.integers(0, 9)) == 0:
                 settled = minor + draw(st.sampled_from([0, 7]))
-                settled = settled if minor >= 0 else minor
+                settled = minor if kind == "refund" else settled
                 fields |= {
                     "settled_currency": "DKK",
                     "settled_gross": str(settled),
