@@ -9,6 +9,10 @@ Signs: settlementAmountValue is what moves the shop's money, net of every fee, s
 shop's view. A fee is negative when charged: an amount that settles 14.50 with fees of -0.50 is
 15.00 gross. So in every row settlement = gross + all fees, where gross is the transaction's
 amount, converted at the quote. In the transaction's own currency that is proved.
+
+Ids: in the older reports a refund has a transactionId of its own and its payment's in
+originalTransactionId. In today's the transactionId of a refund is its payment's: then
+``options["refund_id"]`` names the column that tells refunds apart, transactionRequestId.
 """
 
 from __future__ import annotations
@@ -281,6 +285,13 @@ class Items:
                 "referenceMerchantId", "status",
             )
         ]  # fmt: skip
+        refund_id = str(options.get("refund_id") or "transactionId")
+        if refund_id not in places.found:
+            raise refuse(
+                "bad_columns", 1,
+                f'The option "refund_id" names the column {refund_id!r}, which there is not.',
+            )  # fmt: skip
+        self.refund_at = None if refund_id == "transactionId" else places.found[refund_id]
         self.orders = places.all_of("referenceTransactionId", "transactionRequestId")
         self.paid_at = places.all_of(*_TIMES)
         self.settled_on = places.all_of(*SETTLED_ON)
@@ -356,6 +367,8 @@ class Items:
             original = original or ref
             if not (net[0] or settled[0]):
                 kind = NOT_A_PAYMENT
+        elif kind == REFUND and self.refund_at is not None and cells[self.refund_at]:
+            ref, original = cells[self.refund_at], original or ref
         batch = self._batch(cells, wallet, settled_currency)
         if kind == NOT_A_PAYMENT:
             return self.reading.line(

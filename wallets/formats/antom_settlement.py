@@ -28,8 +28,9 @@ REFUND a refund, CANCEL a refund of the whole payment whose id it has; authoriza
 reversals, disputes, fees, reserves and collateral are money that is no payment, and so is an
 unknown type, with a warning. The shop is referenceStoreId; where it is empty ``options["stores"]``
 by referenceMerchantId, else ``options["store"]``. ``options["wallets"]`` names the paying wallets
-of pspName, ``options["headings"]`` renames headings. One batch a wallet and currency, called by
-its settlementBatchId.
+of pspName, ``options["headings"]`` renames headings, ``options["refund_id"]`` the column of a
+refund's own id where, as today, its transactionId is its payment's. One batch a wallet and
+currency, called by its settlementBatchId.
 
 The period is that of the payments, in business days of UTC+8; it grows while the lines stream.
 A file without payments is of the day before its folder's, or before the day its batch begins with.

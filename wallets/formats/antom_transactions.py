@@ -22,7 +22,8 @@ was not converted yet: it is taken at its price, without a fee, and warned of.
 
 The shop is referenceStoreId; where it is empty ``options["stores"]`` by referenceMerchantId,
 else ``options["store"]``. ``options["wallets"]`` names the paying wallets of pspName,
-``options["headings"]`` renames headings. Times have their offset.
+``options["headings"]`` renames headings, ``options["refund_id"]`` the column of a refund's own
+id where its transactionId is its payment's. Times have their offset.
 
 It says what was paid on a day, not what is paid out. It cannot carry totals. One batch a wallet
 and currency, called after the day.

@@ -336,6 +336,21 @@ def test_a_cancelled_payment_is_refunded_under_its_own_id(path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_todays_refunds_have_their_payments_id_and_are_told_apart_by_another(path: Path) -> None:
+    payment = "2018122519074101000000000112612"
+    today = with_cell(with_cell(ITEMS[2], "transactionId", payment), "originalTransactionId", "")
+    other = with_cell(today, "transactionRequestId", "refund-8")
+    put(path, [*ITEMS[:2], today, other, "<END>"])
+    told = {**OPTIONS, "refund_id": "transactionRequestId"}
+    _statement, lines = samples.read_all(LAYOUT, path, told)
+    assert [(one.kind, one.ref, one.original_ref) for one in lines] == [
+        ("sale", payment, ""), ("refund", "refund-7", payment), ("refund", "refund-8", payment),
+    ]  # fmt: skip
+    assert samples.errors(LAYOUT, path, {**OPTIONS, "refund_id": "refundId"}) == [
+        ("bad_columns", 1)
+    ]
+
+
 def test_an_unknown_type_moves_money_and_is_warned_of_once(path: Path) -> None:
     rows = [with_cell(ITEMS[2], "transactionType", word) for word in ("LEVY", "LEVY", "TOLL")]
     statement, lines = samples.read_all(LAYOUT, put(path, [ITEMS[0], *rows, "<END>"]), OPTIONS)
