@@ -12,6 +12,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from payments import access, settlement
@@ -199,9 +201,9 @@ class SettlementFileAdmin(MoneyAdmin):
     fields = (
         "name", "feed_code", "identity", "version", "state", "reason_code", "reason_line",
         "reason_text", "warnings", "period_from", "period_to", "received", "decided",
-        "size", "sha256", "outcomes",
+        "size", "sha256", "page", "outcomes",
     )  # fmt: skip
-    readonly_fields = ("feed_code", "outcomes", "received", "decided")
+    readonly_fields = ("feed_code", "outcomes", "received", "decided", "page")
     inlines = (BatchInline, DeliveryInline)
 
     def rows(self, request: HttpRequest) -> QuerySet[SettlementFile]:
@@ -218,6 +220,15 @@ class SettlementFileAdmin(MoneyAdmin):
     @admin.display(description=_("feed"))
     def feed_code(self, file: SettlementFile) -> str:
         return file.feed.code
+
+    @admin.display(description=_("its page"))
+    def page(self, file: SettlementFile) -> str:
+        words = (
+            _("What is wrong, whom to ask, and sending a corrected file")
+            if file.state == SettlementFile.State.QUARANTINED
+            else _("Its bytes as they came")
+        )
+        return format_html('<a href="{}">{}</a>', reverse("payments:file", args=[file.pk]), words)
 
     @admin.display(description=_("outcomes of its lines"))
     def outcomes(self, file: SettlementFile) -> str:

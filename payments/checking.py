@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import tempfile
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
@@ -18,8 +19,16 @@ from django.db import DatabaseError
 from merchants.models import Enrolment
 from payments import reasons, settlement
 from payments.models import Delivery, SettlementFile
-from wallets import formats
-from wallets.formats.statement import NOT_A_PAYMENT, Batch, Line, Problem, Statement
+from portal.core.secrets import CannotDecrypt
+from wallets import feeds, formats, wrapping
+from wallets.formats.statement import (
+    NOT_A_PAYMENT,
+    Batch,
+    Line,
+    Problem,
+    Statement,
+    Unreadable,
+)
 from wallets.models import Feed
 
 logger = logging.getLogger(__name__)
@@ -32,7 +41,7 @@ LONGEST_RAW = 300
 ASK_AT_ONCE = 500
 MOST_REMEMBERED = 50_000
 
-_FIGURES = ("count", "gross_minor", "fee_minor", "net_minor")
+FIGURES = ("count", "gross_minor", "fee_minor", "net_minor")
 
 
 @dataclass
@@ -70,7 +79,7 @@ class BatchSum(NamedTuple):
 
 @dataclass(frozen=True)
 class Relation:
-    """What the file would be beside those that were received: new, resent or new_version.
+    """What the file would be beside those that were received; ``result`` as of a delivery.
 
     ``version`` is the one it would be, or the one it repeats, whose ``state`` is told;
     ``file_id`` is the version it repeats or would stand instead of.
@@ -88,12 +97,16 @@ class Verdict:
 
     ``problems`` are the first :data:`LISTED`, errors before warnings; ``errors`` and
     ``warnings`` count all. ``raw`` has their lines as they came, by number. ``unknown`` are
-    examples of (wallet, store, lines, first line) that no location is enrolled as.
+    examples of (wallet, store, lines, first line) that no location is enrolled as. Of a
+    file that came wrapped, ``came_in`` is the name of the whole.
     """
 
     feed: str = ""
     layout: str = ""
     name: str = ""
+    came_in: str = ""
+    was_encrypted: bool = False
+    signed_by: str = ""
     size: int = 0
     sha256: str = ""
     fits_pattern: bool = True
@@ -127,9 +140,76 @@ class Verdict:
         return not self.errors
 
     @property
+    def is_compared(self) -> bool:
+        """Tell whether what is declared could be compared with the lines.
+
+        Not where a record could not be read, which explains any difference, and not in a
+        summary, whose lines come with other files.
+        """
+        return self.read_to_end and not self.problem_records and not self.is_summary
+
+    @property
     def problem_records(self) -> int:
         """Return how many records could not be read."""
         return max(self.records - self.lines - self.others, 0)
+
+
+class TooLargeHere(Exception):
+    """What came out of a wrapped file is larger than whoever asked can wait for."""
+
+
+def check_all(
+    *, feed: Feed, path: Path, name: str = "", own_wallets: Collection[str] | None = None,
+    folder: Path | None = None, most_bytes: int = wrapping.MOST_BYTES,
+) -> list[Verdict]:  # fmt: skip
+    """Take off what a file is wrapped in, as its feed does, and check every file inside.
+
+    What is unwrapped lies below ``folder`` (else where temporary files lie) until this
+    returns. What cannot be opened gets one verdict that says why. Raises TooLargeHere.
+    """
+    name = feeds.shown(name or path.name, feeds.LONGEST_NAME)
+    with tempfile.TemporaryDirectory(dir=folder) as inside:
+        try:
+            contents = wrapping.unwrap(
+                path, rules=settlement.wrapping_of(feed), folder=Path(inside)
+            )
+        except Unreadable as error:
+            return [_unopened(feed, path, name, error.problem)]
+        except CannotDecrypt:
+            text = "Our own key cannot be read; the portal's operators must look."
+            return [_unopened(feed, path, name, Problem("internal", 0, text))]
+        if sum(content.path.stat().st_size for content in contents) > most_bytes:
+            raise TooLargeHere
+        return [
+            _check_inside(feed, path, name, content, own_wallets=own_wallets)
+            for content in contents
+        ]
+
+
+def _check_inside(
+    feed: Feed,
+    path: Path,
+    name: str,
+    content: wrapping.Content,
+    *,
+    own_wallets: Collection[str] | None,
+) -> Verdict:
+    is_wrapped = content.path != path
+    inner = settlement.name_inside(name, content, is_wrapped=is_wrapped)
+    verdict = check(feed=feed, path=content.path, name=inner, own_wallets=own_wallets)
+    if is_wrapped:
+        verdict.came_in = name
+    verdict.was_encrypted, verdict.signed_by = content.was_encrypted, content.signed_by
+    verdict.fits_pattern = fnmatchcase(name, feed.pattern)
+    return verdict
+
+
+def _unopened(feed: Feed, path: Path, name: str, problem: Problem) -> Verdict:
+    return Verdict(
+        feed=feed.code, layout=feed.format, name=name, size=path.stat().st_size,
+        sha256=_hash(path), fits_pattern=fnmatchcase(name, feed.pattern), problems=[problem],
+        errors=1,
+    )  # fmt: skip
 
 
 def check(
@@ -143,7 +223,7 @@ def check(
     """
     name = name or path.name
     verdict = Verdict(
-        feed=feed.code, layout=feed.format, name=settlement._shown(name, 254),
+        feed=feed.code, layout=feed.format, name=feeds.shown(name, 254),
         size=path.stat().st_size, fits_pattern=fnmatchcase(name, feed.pattern),
     )  # fmt: skip
     reading = _Reading(verdict, own_wallets)
@@ -259,7 +339,7 @@ class _Reading:
         verdict.batches = [*differing, *agreeing][:LISTED]
         for currency, figures in declared.items():
             total = verdict.sums.setdefault(currency, Sum())
-            stated_ones = zip(_FIGURES, figures, strict=True)
+            stated_ones = zip(FIGURES, figures, strict=True)
             total.declared = {word: stated for word, stated in stated_ones if stated is not None}
             total.differs = self._differing(figures, found[currency])
 
@@ -271,18 +351,16 @@ class _Reading:
         )  # fmt: skip
         found = (count, gross, fee, net)
         return BatchSum(
-            settlement._shown(batch.ref, 100), settlement._shown(batch.wallet, 40), batch.currency,
+            feeds.shown(batch.ref, 100), feeds.shown(batch.wallet, 40), batch.currency,
             batch.value_date, declared, found, self._differing(declared, found),
         )  # fmt: skip
 
     def _differing(self, declared: Collection[int | None], found: Collection[int]) -> list[str]:
-        # What was not read to its end adds up to nothing that could be compared; and the
-        # lines of a summary come with other files.
-        if not self.verdict.read_to_end or self.verdict.is_summary:
+        if not self.verdict.is_compared:
             return []
         return [
             word
-            for word, stated, real in zip(_FIGURES, declared, found, strict=True)
+            for word, stated, real in zip(FIGURES, declared, found, strict=True)
             if stated is not None and stated != real
         ]
 
@@ -354,15 +432,19 @@ def _relate(verdict: Verdict, feed: Feed, name: str, path: Path) -> None:
     """Tell what the file would be beside those that were received, by settlement.receive's rule."""
     identity = _identity(feed, name, path)
     verdict.identity = identity
-    versions = list(SettlementFile.objects.filter(feed=feed, identity=identity).order_by("version"))
-    same = next((version for version in versions if version.sha256 == verdict.sha256), None)
-    if same:
-        verdict.relation = Relation(Delivery.Result.RESENT, same.version, same.state, same.pk)
-    elif versions:
-        last = versions[-1]
-        verdict.relation = Relation(
-            Delivery.Result.NEW_VERSION, last.version + 1, last.state, last.pk
+    versions = SettlementFile.objects.filter(feed=feed, identity=identity).order_by("version")
+    same = versions.filter(sha256=verdict.sha256).last()
+    last = versions.last()
+    if same is not None:
+        later = versions.filter(
+            version__gt=same.version,
+            state__in=[SettlementFile.State.RECEIVED, SettlementFile.State.RECONCILED],
         )
+        result = Delivery.Result.OLD_VERSION if later.exists() else Delivery.Result.RESENT
+        verdict.relation = Relation(result, same.version, same.state, same.pk)
+    elif last is not None:
+        result = Delivery.Result.NEW_VERSION
+        verdict.relation = Relation(result, last.version + 1, last.state, last.pk)
     else:
         verdict.relation = Relation(Delivery.Result.NEW)
 
@@ -370,9 +452,9 @@ def _relate(verdict: Verdict, feed: Feed, name: str, path: Path) -> None:
 def _identity(feed: Feed, name: str, path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(settlement.HEAD_BYTES)
-    name = settlement._shown(name, 254)
+    name = feeds.shown(name, 254)
     told = settlement.options(feed)
-    return settlement._shown(formats.get(feed.format).identify(name, head, told), 160)
+    return feeds.shown(formats.get(feed.format).identify(name, head, told), 160)
 
 
 # --- lines as they came
@@ -422,19 +504,32 @@ def _seen(line: bytes) -> str:
 # --- as data
 
 
-def as_data(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as plain data, the same for the page and for the command.
+def as_data(verdicts: list[Verdict]) -> dict[str, Any]:
+    """Return the verdicts on what was sent as plain data, the same for page and command.
 
     Amounts are minor units. Lists have up to ``listed_at_most`` rows; counts are of all.
     """
+    return {
+        "would_be": _would_be(all(verdict.is_accepted for verdict in verdicts)),
+        "listed_at_most": LISTED,
+        "files": [_file_data(verdict) for verdict in verdicts],
+    }
+
+
+def _would_be(is_accepted: bool) -> str:
+    return "reconciled" if is_accepted else "quarantined"
+
+
+def _file_data(verdict: Verdict) -> dict[str, Any]:
     relation = verdict.relation
     return {
-        "would_be": "reconciled" if verdict.is_accepted else "quarantined",
+        "would_be": _would_be(verdict.is_accepted),
         "feed": verdict.feed,
         "layout": verdict.layout,
         "file": {
             "name": verdict.name, "bytes": verdict.size, "sha256": verdict.sha256,
-            "name_fits_feed": verdict.fits_pattern,
+            "name_fits_feed": verdict.fits_pattern, "came_in": verdict.came_in,
+            "encrypted": verdict.was_encrypted, "signed_by": verdict.signed_by,
         },
         "identity": verdict.identity,
         "sequence": verdict.sequence,
@@ -449,7 +544,6 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
             "all": verdict.records, "lines": verdict.lines, "others": verdict.others,
             "problems": verdict.problem_records, "lines_that_are_no_payments": verdict.not_payments,
         },
-        "listed_at_most": LISTED,
         "problems": {
             "errors": verdict.errors, "warnings": verdict.warnings,
             "rows": [_problem_data(problem, verdict.raw) for problem in verdict.problems],
@@ -463,6 +557,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
             }
             for currency, total in verdict.sums.items()
         ],
+        "totals_compared": verdict.is_compared,
         "batches": {
             "all": verdict.batch_count, "differing": verdict.batches_differing,
             "rows": [_batch_data(batch) for batch in verdict.batches],
@@ -479,7 +574,7 @@ def as_data(verdict: Verdict) -> dict[str, Any]:
 
 
 def as_json(data: dict[str, Any]) -> str:
-    """Return a verdict's data as text, one way everywhere."""
+    """Return the data of verdicts as text, one way everywhere."""
     return json.dumps(data, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -497,10 +592,10 @@ def _problem_data(problem: Problem, raw: dict[int, str]) -> dict[str, Any]:
 
 
 def _batch_data(batch: BatchSum) -> dict[str, Any]:
-    stated = zip(_FIGURES, batch.declared, strict=True)
+    stated = zip(FIGURES, batch.declared, strict=True)
     return {
         "settlement": batch.ref, "wallet": batch.wallet, "currency": batch.currency,
         "value_date": _iso(batch.value_date),
         "declared": {word: value for word, value in stated if value is not None},
-        "found": dict(zip(_FIGURES, batch.found, strict=True)), "differs": batch.differs,
+        "found": dict(zip(FIGURES, batch.found, strict=True)), "differs": batch.differs,
     }  # fmt: skip

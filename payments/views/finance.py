@@ -19,10 +19,11 @@ from payments import breaks, exports, queries, settlement
 from payments.forms.breaks import EndBreakForm
 from payments.models import Break, Run, SettlementFile
 from payments.queries import OUTCOME_WORDS, OUTCOMES
+from payments.views.check import put_right
 from portal.core import clock
 from portal.core.http import AuthenticatedRequest
 from wallets.formats.statement import Line
-from wallets.models import Wallet, WalletMembership
+from wallets.models import Wallet
 
 View = Callable[..., HttpResponseBase]
 
@@ -71,7 +72,6 @@ def night_file(request: HttpRequest, file_id: int) -> HttpResponse:
     state = request.GET.get("state", "")
     totals = queries.totals_of(run)
     batches = list(file.batches.order_by("pk"))
-    is_quarantined = file.state == SettlementFile.State.QUARANTINED
     return render(
         request,
         "payments/night_file.html",
@@ -96,7 +96,7 @@ def night_file(request: HttpRequest, file_id: int) -> HttpResponse:
                 feed=file.feed_id, identity=file.identity
             ).order_by("-version"),
             "names": dict(Wallet.objects.values_list("code", "name")),
-            "contacts": _contacts(file) if is_quarantined else [],
+            **put_right(file),
             "shown_line": _shown_line(file, request.GET.get("line", "")),
         },
     )
@@ -142,15 +142,6 @@ def _shares(run: Run | None) -> list[tuple[str, int, int]]:
         parts.append((tone, start, width))
         start += width
     return [part for part in parts if part[2] > 0]
-
-
-def _contacts(file: SettlementFile) -> list[str]:
-    """Return the e-mail addresses of those who look after the wallet that sent the file."""
-    return list(
-        WalletMembership.objects.filter(wallet=file.feed.wallet_id, user__is_active=True)
-        .order_by("user__email")
-        .values_list("user__email", flat=True)
-    )
 
 
 def _shown_line(file: SettlementFile, asked: str) -> dict[str, Any] | None:

@@ -61,12 +61,16 @@ def everything() -> dict[str, list]:
 
 @pytest.fixture
 def things(shop, owner) -> list[str]:
-    """The ids of a shop, its sticker, payment and merchant, and of a night with a break."""
+    """The ids of a shop, its sticker, payment and merchant, and of nights: one with a break,
+    one in quarantine with its delivery."""
     payment, sticker = builders.payment(shop), builders.sticker(shop)
     run = nights.reconciled("vipps")
     nights.broken(run)
-    nights.quarantined("vipps")
-    return [shop.code, sticker.code, shop.merchant.ref, payment.ref, str(run.file_id)]
+    refused = nights.quarantined("vipps")
+    return [
+        shop.code, sticker.code, shop.merchant.ref, payment.ref, str(run.file_id), str(refused.pk),
+        str(refused.deliveries.get().pk),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("who", ["nobody", "stranger", "rival_admin"])

@@ -23,18 +23,23 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="Write the verdict as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        verdict = checking.check(feed=feed_named(options["feed"]), path=existing(options["file"]))
+        verdicts = checking.check_all(
+            feed=feed_named(options["feed"]), path=existing(options["file"])
+        )
         if options["json"]:
-            self.stdout.write(checking.as_json(checking.as_data(verdict)), ending="")
+            self.stdout.write(checking.as_json(checking.as_data(verdicts)), ending="")
         else:
-            self._tell(verdict)
-        if not verdict.is_accepted:
+            for verdict in verdicts:
+                self._tell(verdict)
+        if not all(verdict.is_accepted for verdict in verdicts):
             raise CommandError("This file would be quarantined.")
         if not options["json"]:
             self.stdout.write("This file would be reconciled.")
 
     def _tell(self, verdict: Verdict) -> None:
         say = self.stdout.write
+        if verdict.came_in:
+            say(f"{verdict.name}, out of {verdict.came_in}")
         say(f"period {verdict.period_from} to {verdict.period_to}")
         say(
             f"{verdict.records} records: {verdict.lines} lines "
