@@ -34,6 +34,7 @@ LAYOUTS = {
     "scheme": "wallets.formats.scheme",
     "vipps_csv": "wallets.formats.vipps_csv",
     "vipps_ocr": "wallets.formats.vipps_ocr",
+    "vipps_xlsx": "wallets.formats.vipps_xlsx",
     "vipps_xml2": "wallets.formats.vipps_xml2",
     "vipps_xml3": "wallets.formats.vipps_xml3",
 }

@@ -130,6 +130,10 @@ CASES: dict[str, Case] = {
         "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.txt", empty=False, currencies=("NOK",),
         carries=_as_ocr_giro,
     ),
+    "vipps_xlsx": Case(
+        "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xlsx", is_text=False,
+        currencies=("NOK",), carries=_without_time,
+    ),
     "vipps_xml2": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
     "vipps_xml3": Case("vipps", "Europe/Oslo", "+02:00", "vipps_20261014.xml", empty=False),
 }  # fmt: skip
