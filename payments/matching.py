@@ -154,9 +154,18 @@ def match(
         yield [result for result in results if result is not None]
 
 
-def left_over(ledger: Ledger) -> list[Result]:
-    """Return the entries of the night that no line settled, in the order of their ids."""
+def left_over(
+    ledger: Ledger, *, currencies: set[str] | None = None, stores: set[str] | None = None
+) -> list[Result]:
+    """Return the entries of the night that no line settled, in the order of their ids.
+
+    Only those in the settled ``currencies`` and at the ``stores`` that the file is about.
+    """
     left = [(packed, key) for key, packed in ledger.entries.items() if packed]
+    if currencies is not None:
+        left = [pair for pair in left if pair[0].split(US, 4)[3] in currencies]
+    if stores is not None:
+        left = [pair for pair in left if pair[0].partition(US)[0] in stores]
     left.sort(key=lambda pair: int(pair[0].split(US, 7)[6]))
     note = "Due in this file and not in it."
     return [Result(MISSING_IN_SETTLEMENT, None, packed, "", note, key) for packed, key in left]

@@ -33,7 +33,11 @@ def replay(run: Run, *, to: Path) -> str:
         lines = settlement.lines_of(statement)
         for results in matching.match_statement(statement, lines, ledger):
             writer.add(results)
-        writer.add(matching.left_over(ledger))
+        writer.add(
+            matching.left_over(
+                ledger, currencies=statement.covers_currencies, stores=statement.covers_stores
+            )
+        )
     except BaseException:
         writer.discard()
         raise

@@ -241,7 +241,9 @@ class Reconciliation:
             for results in self._matched(statement, ledger):
                 csv.add(results)
             warnings = settlement.refuse_if_wrong(statement, sum(self.outcomes.values()))
-            left = matching.left_over(ledger)
+            left = matching.left_over(
+                ledger, currencies=statement.covers_currencies, stores=statement.covers_stores
+            )
             csv.add(left)
             self.breaks += left
             self.missing = len(left)

@@ -101,6 +101,10 @@ class Statement:
     within ``sequence_of`` (a participant, a sale unit), None where it has none. A
     ``is_summary`` file only declares totals of batches that other files bring: it settles
     nothing, and its rows are no payments.
+
+    Where a partner leaves several files about one day, one a currency or one a sale unit,
+    ``covers_currencies`` (settled) or ``covers_stores`` say what a file is about, complete when
+    the stream has ended: what it is silent about is not missing in it. None: all of the feed.
     """
 
     identity: str
@@ -114,6 +118,8 @@ class Statement:
     sequence: int | None = None
     sequence_of: str = ""
     is_summary: bool = False
+    covers_currencies: set[str] | None = None
+    covers_stores: set[str] | None = None
 
     def warn(self, code: str, line_no: int, text: str) -> None:
         self.problems.append(Problem(code, line_no, text, is_error=False))
