@@ -8,17 +8,18 @@ from typing import Any
 from celery import Task, shared_task
 from django.utils import timezone
 
-from payments import collecting, settlement
+from payments import absence, collecting, settlement
 from payments import tasks as payment_tasks
 from payments.api import idempotency
-from portal.core import audit, jobs
+from portal.core import audit, clock, jobs
 
 
 @shared_task
 def tick(**_: Any) -> None:
-    """Once a minute: hint at what is due, tidy up."""
+    """Once a minute: hint at what is due, tell what is absent, tidy up."""
     for task, kwargs in due():
         task.apply_async(kwargs=kwargs)
+    absence.watch(now=clock.now())
     audit.seal()
     idempotency.forget_old(now=timezone.now())
 

@@ -179,7 +179,14 @@ class Break(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["feed", "id"], condition=Q(state="open"), name="breaks_still_open")
+            models.Index(
+                fields=["feed", "id"], condition=Q(state="open"), name="breaks_still_open"
+            ),
+            models.Index(
+                fields=["business_date"],
+                condition=Q(outcome="file_absent"),
+                name="absences_by_date",
+            ),
         ]
 
     def __str__(self) -> str:
