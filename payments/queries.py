@@ -1,29 +1,22 @@
-"""What finance looks at: the calendar of due files, the nights, one file and its breaks.
+"""What finance looks at: the nights, the roll-forward, one file and its breaks.
 
-Reads only. Every function asks a fixed number of questions, whatever the number of rows.
+Reads only. Every function asks a fixed number of questions, whatever the number of rows. The
+calendar of due files is in payments.due.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, Max, OuterRef, QuerySet
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from payments.models import Break, Delivery, LedgerEntry, Link, Run, SettlementFile
-from portal.core import calendars
+from payments.models import Break, Delivery, Link, Run, SettlementFile
 from portal.core.paging import Page, newest_first
 from wallets.models import Feed
-
-DAYS_SHOWN = 14
-CARRIED_DAYS = 35
-"""How far back a balance below the minimum is followed from file to file."""
 
 NIGHTS_ON_A_PAGE = 25
 BREAKS_ON_A_PAGE = 50
@@ -35,329 +28,6 @@ OUTCOME_WORDS = {
     "not_a_payment": _("not a payment"),
     **dict(Break.Outcome.choices),
 }
-
-Seen = SettlementFile.State
-
-
-class Night(StrEnum):
-    """What can be said of one feed on one date."""
-
-    NO_FILE_PLANNED = "no_file_planned"
-    NOT_YET_DUE = "not_yet_due"
-    NOTHING_DUE = "nothing_due"
-    ABSENT = "absent"
-    WAITING = "waiting"
-    QUARANTINED = "quarantined"
-    BREAKS = "breaks"
-    RECONCILED = "reconciled"
-
-
-_WORDS = {
-    Night.NO_FILE_PLANNED: _("no file planned"),
-    Night.NOT_YET_DUE: _("not yet due"),
-    Night.NOTHING_DUE: _("nothing due"),
-    Night.ABSENT: _("due and absent"),
-    Night.WAITING: _("being read"),
-    Night.QUARANTINED: _("quarantined"),
-    Night.BREAKS: _("open breaks"),
-    Night.RECONCILED: _("reconciled"),
-}
-_SIGNS = {
-    Night.NO_FILE_PLANNED: "",
-    Night.NOT_YET_DUE: "○",
-    Night.NOTHING_DUE: "–",
-    Night.ABSENT: "✗",
-    Night.WAITING: "…",
-    Night.QUARANTINED: "!",
-    Night.BREAKS: "≠",
-    Night.RECONCILED: "✓",
-}
-_LOOKS = {
-    Night.ABSENT: "bad",
-    Night.QUARANTINED: "bad",
-    Night.BREAKS: "warn",
-    Night.WAITING: "info",
-    Night.RECONCILED: "good",
-}
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One feed on one date: its state, and the file that stands for it, if any.
-
-    ``first`` and ``last`` are the business dates that the file due on ``due`` carries;
-    ``detail`` says in words why nothing is due.
-    """
-
-    feed: Feed
-    due: date
-    state: Night
-    first: date | None = None
-    last: date | None = None
-    file_id: int | None = None
-    detail: str = ""
-
-    @property
-    def word(self) -> str:
-        return str(_WORDS[self.state])
-
-    @property
-    def sign(self) -> str:
-        return _SIGNS[self.state]
-
-    @property
-    def look(self) -> str:
-        """Return the tone it is shown in: good, warn, bad, info or calm."""
-        return _LOOKS.get(self.state, "calm")
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Feeds side by side, dates from the newest to the oldest, one cell for each pair."""
-
-    feeds: list[Feed]
-    rows: list[tuple[date, list[Cell]]]
-
-    def in_state(self, state: Night) -> list[Cell]:
-        return [cell for _day, cells in self.rows for cell in cells if cell.state == state]
-
-
-@dataclass
-class _Due:
-    """A date on which a feed's file is due, while it is being judged."""
-
-    due: date
-    first: date
-    last: date
-    deadline: datetime
-    files: list[SettlementFile] = field(default_factory=list)
-    uncovered: set[date] = field(default_factory=set)
-
-
-def deadline(feed: Feed, due: date) -> datetime:
-    """Return the instant by which the file due on a date should have come."""
-    zone = calendars.zone(feed.wallet.timezone)
-    return datetime.combine(due, feed.expected_by, tzinfo=zone)
-
-
-def calendar(*, now: datetime, days: int = DAYS_SHOWN) -> Calendar:
-    """Return the last ``days`` dates up to now, for every active feed. Four questions."""
-    feeds = list(
-        Feed.objects.filter(active=True)
-        .select_related("wallet")
-        .order_by(Lower("wallet__name"), "pk")
-    )
-    today = now.date()
-    shown = [today - timedelta(days=back) for back in range(days)]
-    plans = {feed.pk: _dues(feed, shown[-1], today) for feed in feeds}
-    oldest = min((due.first for dues in plans.values() for due in dues), default=shown[-1])
-    unplaced = _place_files(feeds, plans, oldest)
-    open_sums = _open_sums(plans, now)
-    with_breaks = _files_with_open_breaks(plans)
-    cells: dict[tuple[int, date], Cell] = {}
-    for feed in feeds:
-        judged = _judge_feed(feed, plans[feed.pk], open_sums, with_breaks, now)
-        for cell in _with_unplaced(feed, judged, unplaced[feed.pk]):
-            cells[feed.pk, cell.due] = cell
-    return Calendar(
-        feeds,
-        [
-            (
-                day,
-                [
-                    cells.get((feed.pk, day)) or Cell(feed, day, Night.NO_FILE_PLANNED)
-                    for feed in feeds
-                ],
-            )
-            for day in shown
-        ],
-    )
-
-
-def due_and_absent(*, now: datetime, days: int = DAYS_SHOWN) -> list[Cell]:
-    """Return the files that should have come by now and did not, newest first.
-
-    A file is due and absent when its deadline has passed, no readable file covers its
-    business dates, the ledger has open entries on them, and the feed's rule for an empty
-    or small balance does not excuse it. A quarantined file has come, and is not listed.
-    """
-    return calendar(now=now, days=days).in_state(Night.ABSENT)
-
-
-def _dues(feed: Feed, first: date, last: date) -> list[_Due]:
-    if feed.empty_file == Feed.Empty.CARRY:
-        first -= timedelta(days=CARRIED_DAYS)
-    dues = []
-    for due in calendars.due_dates(first, last, feed.schedule):
-        start, end = calendars.period_due(due, feed.schedule)
-        dues.append(
-            _Due(due, start, end, deadline(feed, due), uncovered=set(calendars.days(start, end)))
-        )
-    return dues
-
-
-def _place_files(
-    feeds: Iterable[Feed], plans: dict[int, list[_Due]], oldest: date
-) -> dict[int, list[SettlementFile]]:
-    """Give every file to the dates its period covers; return the files without a period.
-
-    A quarantined file that a later version has set right says nothing any more.
-    """
-    files = list(
-        SettlementFile.objects.filter(
-            Q(period_to__gte=oldest) | Q(period_to=None, received_at__date__gte=oldest),
-            feed__in=[feed.pk for feed in feeds],
-        ).order_by("pk")
-    )
-    versions: dict[tuple[int, str], list[SettlementFile]] = defaultdict(list)
-    for file in files:
-        versions[file.feed_id, file.identity].append(file)
-    unplaced: dict[int, list[SettlementFile]] = defaultdict(list)
-    for file in files:
-        siblings = versions[file.feed_id, file.identity]
-        if file.state == Seen.QUARANTINED and any(
-            other.version > file.version and other.state != Seen.QUARANTINED for other in siblings
-        ):
-            continue
-        known = next((other for other in (file, *siblings) if other.period_to), None)
-        if known is None or known.period_from is None or known.period_to is None:
-            unplaced[file.feed_id].append(file)
-            continue
-        for due in plans[file.feed_id]:
-            if known.period_from <= due.last and known.period_to >= due.first:
-                due.files.append(file)
-                if file.period_to:
-                    due.uncovered -= set(
-                        calendars.days(
-                            max(known.period_from, due.first), min(known.period_to, due.last)
-                        )
-                    )
-    return unplaced
-
-
-def open_entries() -> QuerySet[LedgerEntry]:
-    """Return the ledger entries that no file has settled and nobody has written off."""
-    settled = Link.objects.filter(entry=OuterRef("pk"), reversed_by=None, run__state=Run.State.DONE)
-    written_off = Break.objects.filter(entry=OuterRef("pk"), state=Break.State.WRITTEN_OFF)
-    return LedgerEntry.objects.filter(~Exists(settled), ~Exists(written_off))
-
-
-def _open_sums(
-    plans: dict[int, list[_Due]], now: datetime
-) -> dict[tuple[int, date], list[tuple[str, int]]]:
-    """Return (currency, net) of the open entries, by feed and date, where no file covers them."""
-    wanted = Q(pk__in=[])
-    for feed_id, dues in plans.items():
-        dates = {day for due in dues if due.deadline <= now for day in due.uncovered}
-        if dates:
-            wanted |= Q(feed_id=feed_id, business_date__in=sorted(dates))
-    sums: dict[tuple[int, date], list[tuple[str, int]]] = defaultdict(list)
-    rows = (
-        open_entries()
-        .filter(wanted)
-        .values("feed_id", "business_date", "settlement_currency")
-        .annotate(gross=Sum("settlement_minor"), fee=Sum("fee_minor"))
-        .order_by("feed_id", "business_date")
-    )
-    for row in rows:
-        sums[row["feed_id"], row["business_date"]].append(
-            (row["settlement_currency"], row["gross"] - row["fee"])
-        )
-    return sums
-
-
-def _files_with_open_breaks(plans: dict[int, list[_Due]]) -> set[int]:
-    ids = {file.pk for dues in plans.values() for due in dues for file in due.files}
-    still_open = Break.objects.filter(run=OuterRef("pk"), state=Break.State.OPEN)
-    return set(
-        Run.objects.filter(Exists(still_open), file__in=ids, state=Run.State.DONE).values_list(
-            "file_id", flat=True
-        )
-    )
-
-
-def _judge_feed(
-    feed: Feed,
-    dues: list[_Due],
-    open_sums: dict[tuple[int, date], list[tuple[str, int]]],
-    with_breaks: set[int],
-    now: datetime,
-) -> list[Cell]:
-    cells = []
-    carried: dict[str, int] = {}
-    for due in dues:
-        balance = dict(carried)
-        is_owed = False
-        for day in sorted(due.uncovered):
-            for currency, net in open_sums.get((feed.pk, day), []):
-                balance[currency] = balance.get(currency, 0) + net
-                is_owed = True
-        excuse = _excuse(feed, balance) if is_owed else ""
-        carried = {}
-        state, file = _of_files(due, with_breaks)
-        if state is None or (state in {Night.RECONCILED, Night.BREAKS} and is_owed and not excuse):
-            if now < due.deadline:
-                state = Night.NOT_YET_DUE if state is None else state
-            elif is_owed and not excuse:
-                state, file = Night.ABSENT, None
-            else:
-                state = Night.NOTHING_DUE
-                if feed.empty_file == Feed.Empty.CARRY:
-                    carried = balance
-        cells.append(
-            Cell(
-                feed, due.due, state, due.first, due.last, file.pk if file else None,
-                excuse if state == Night.NOTHING_DUE else "",
-            )
-        )  # fmt: skip
-    return cells
-
-
-def _excuse(feed: Feed, balance: dict[str, int]) -> str:
-    """Say why no file comes for a balance, or nothing when one has to come."""
-    if feed.empty_file == Feed.Empty.NONE and all(net <= 0 for net in balance.values()):
-        return str(_("The balance is not positive, so no file comes."))
-    if feed.empty_file == Feed.Empty.CARRY and all(
-        net < feed.minimum_minor for net in balance.values()
-    ):
-        return str(_("The balance is below the minimum and carries over."))
-    return ""
-
-
-def _of_files(due: _Due, with_breaks: set[int]) -> tuple[Night | None, SettlementFile | None]:
-    by_state = {file.state: file for file in due.files}
-    if Seen.QUARANTINED in by_state:
-        return Night.QUARANTINED, by_state[Seen.QUARANTINED]
-    if Seen.RECEIVED in by_state:
-        return Night.WAITING, by_state[Seen.RECEIVED]
-    if Seen.RECONCILED in by_state:
-        broken = [
-            file for file in due.files if file.state == Seen.RECONCILED and file.pk in with_breaks
-        ]
-        if broken:
-            return Night.BREAKS, broken[-1]
-        return Night.RECONCILED, by_state[Seen.RECONCILED]
-    return None, None
-
-
-def _with_unplaced(feed: Feed, cells: list[Cell], files: list[SettlementFile]) -> list[Cell]:
-    """Let a file whose period is not known stand for a date, the newest files first.
-
-    It stands for the last date before its arrival whose file is missing, else for the last
-    date before its arrival.
-    """
-    zone = calendars.zone(feed.wallet.timezone)
-    for file in reversed(files):
-        arrived = file.received_at.astimezone(zone).date()
-        before = [at for at, cell in enumerate(cells) if cell.due <= arrived]
-        missing = [at for at in before if cells[at].state in {Night.ABSENT, Night.NOT_YET_DUE}]
-        if not before:
-            continue
-        at = missing[-1] if missing else before[-1]
-        state = Night.QUARANTINED if file.state == Seen.QUARANTINED else Night.WAITING
-        cell = cells[at]
-        cells[at] = Cell(feed, cell.due, state, cell.first, cell.last, file.pk)
-    return cells
 
 
 # --- the list of nights
@@ -430,9 +100,8 @@ def night_rows(files: list[SettlementFile]) -> list[NightRow]:
         .order_by("pk")
     }
     resent: dict[int, list[Delivery]] = defaultdict(list)
-    for delivery in Delivery.objects.filter(file__in=ids, result=Delivery.Result.RESENT).order_by(
-        "pk"
-    ):
+    again = (Delivery.Result.RESENT, Delivery.Result.OLD_VERSION)
+    for delivery in Delivery.objects.filter(file__in=ids, result__in=again).order_by("pk"):
         resent[delivery.file_id].append(delivery)
     return [
         NightRow(
@@ -533,3 +202,20 @@ def page_of_breaks(
     more = len(found) > BREAKS_ON_A_PAGE
     found = found[:BREAKS_ON_A_PAGE]
     return Page(found, found[-1].pk if more else None)
+
+
+def settled_by(found: Break) -> Link | None:
+    """Return the line that settled what a repeated line names, with its file; or None.
+
+    One question, by the movement's unique id.
+    """
+    if found.outcome != Break.Outcome.DUPLICATE:
+        return None
+    return (
+        Link.objects.filter(
+            entry__wallet__code=found.wallet, entry__kind=found.kind,
+            entry__wallet_ref=found.wallet_ref, reversed_by=None, run__state=Run.State.DONE,
+        )
+        .select_related("run__file")
+        .first()
+    )  # fmt: skip

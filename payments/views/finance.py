@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
-from payments import breaks, exports, queries, settlement
+from payments import breaks, due, exports, numbering, queries, settlement
 from payments.forms.breaks import EndBreakForm
 from payments.models import Break, Run, SettlementFile
 from payments.queries import OUTCOME_WORDS, OUTCOMES
@@ -49,10 +49,12 @@ def nights(request: HttpRequest) -> HttpResponse:
     page = queries.nights(before=before)
     context: dict[str, Any] = {"page": page, "rows": queries.night_rows(page.rows), "now": now}
     if not before:
-        calendar = queries.calendar(now=now)
+        calendar = due.calendar(now=now)
         context["calendar"] = calendar
-        context["absent"] = calendar.in_state(queries.Night.ABSENT)
-        context["quarantined"] = calendar.in_state(queries.Night.QUARANTINED)
+        context["absent"] = calendar.in_state(due.Night.ABSENT)
+        context["quarantined"] = calendar.in_state(due.Night.QUARANTINED)
+        context["out_of_reach"] = [feed for feed in calendar.feeds if feed.failing_since]
+        context["missing"], context["twice"] = numbering.oddities(calendar.feeds, now=now)
         rolls = queries.roll_forward()
         context["rolls_open"] = [r for r in rolls if r.closing["count"] or not r.adds_up]
         context["rolls_rest"] = [r for r in rolls if not r.closing["count"] and r.adds_up]
@@ -216,6 +218,7 @@ def break_(request: AuthenticatedRequest, break_id: int) -> HttpResponse:
             if line and line.occurred_at
             else None,
             "may_write_off": may_write_off,
+            "settled_by": queries.settled_by(found),
             "names": dict(Wallet.objects.values_list("code", "name")),
         },
         status=200 if not form.errors else 422,
