@@ -18,6 +18,7 @@ from django.db import connection, transaction
 
 from merchants.models import Enrolment
 from payments.matching import US, Found
+from payments.models import Break, Run
 from wallets.models import Feed, Wallet
 
 RS = "\x1e"
@@ -67,6 +68,23 @@ def _open_entries(
             cursor.execute(sql, [feed.pk, first.isoformat(), last.isoformat(), instead_of])
             while rows := cursor.fetchmany(20_000):
                 yield from rows
+
+
+def _reported(feed: Feed, instead_of: int) -> set[str]:
+    """Return the keys of entries that another file of the feed was found to lack.
+
+    Where files overlap in their days, an entry is missed once: a line for it is found by its
+    id all the same.
+    """
+    rows = (
+        Break.objects.filter(
+            feed=feed, outcome=Break.Outcome.MISSING_IN_SETTLEMENT, run__state=Run.State.DONE,
+            state__in=[Break.State.OPEN, Break.State.WRITTEN_OFF],
+        )
+        .exclude(run=instead_of)
+        .values_list("wallet", "kind", "wallet_ref")
+    )  # fmt: skip
+    return {US.join(row) for row in rows.iterator()}
 
 
 class Slice:
@@ -125,11 +143,13 @@ class NightLedger:
         self.feed = feed
         self.instead_of = instead_of
         self._settles = settles
+        self._reported = _reported(feed, instead_of)
         self._keep = keep
         self._wallets = dict(Wallet.objects.values_list("code", "pk"))
         self.entries: dict[str, str] = {}
         stream = _open_entries(feed, first, last, instead_of) if settles else iter(())
-        while rows := list(islice(stream, 20_000)):
+        while chunk := list(islice(stream, 20_000)):
+            rows = [row for row in chunk if row[0] not in self._reported]
             self.entries.update(rows)
             self._remember(f"E{RS}{key}{RS}{packed}" for key, packed in rows)
 
@@ -140,7 +160,7 @@ class NightLedger:
         rows = [
             (key, packed)
             for key, packed in _open_entries(self.feed, first, last, self.instead_of)
-            if key not in self.entries
+            if key not in self.entries and key not in self._reported
         ]
         self.entries.update(rows)
         self._remember(f"W{RS}{key}{RS}{packed}" for key, packed in rows)

@@ -153,7 +153,8 @@ class History:
 
     def open_entries(self) -> dict[tuple[str, str], list[int]]:
         """Count by hand what nobody settled and nobody wrote off, up to the last day read."""
-        last = max(f.period_to for f in SettlementFile.objects.exclude(period_to=None))
+        read = SettlementFile.objects.exclude(state="quarantined")
+        last = max(file.period_to for file in read if file.period_to)
         settled = set(
             Link.objects.filter(reversed_by=None, run__state="done").values_list("entry", flat=True)
         )
