@@ -253,7 +253,7 @@ class _Reader:
             if entry is not None:
                 yield entry
         if failed is not None:
-            raise refuse(*_why(parser, failed))
+            raise refuse(*_why(parser, failed, at_end=not chunk))
 
     def _take(self, event: str, element: Element) -> Entry | None:
         name = _local(element)
@@ -655,7 +655,7 @@ def _forget_before(element: Element) -> None:
         before = element.getprevious()
 
 
-def _why(parser: Any, error: etree.XMLSyntaxError) -> tuple[str, int, str]:
+def _why(parser: Any, error: etree.XMLSyntaxError, *, at_end: bool) -> tuple[str, int, str]:
     """Return code, line and words for what the parser stumbled over.
 
     Its own log holds the first trouble; the exception tells of the last, and its log of other
@@ -667,9 +667,7 @@ def _why(parser: Any, error: etree.XMLSyntaxError) -> tuple[str, int, str]:
         return "bad_value", line, "The file uses an entity of its own, which is never resolved."
     if "ncoding" in text or "UTF-8" in text:
         return "bad_encoding", line, "A byte is not of the encoding that the file declares."
-    if "Extra content" not in text and (
-        "end of" in text or "Premature" in text or "no element found" in text
-    ):
+    if at_end and "Extra content" not in text:
         return "truncated", line, "The document ends too early. Ask the bank to send it again."
     return "bad_value", line, "The document is not well-formed XML. Ask for the file again."
 
