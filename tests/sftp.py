@@ -37,7 +37,8 @@ def public(of: asyncssh.SSHKey) -> str:
 
 
 def private(of: asyncssh.SSHKey, passphrase: str | None = None) -> str:
-    return of.export_private_key("openssh", passphrase=passphrase).decode()
+    form = "pkcs8-pem" if passphrase else "openssh"
+    return of.export_private_key(form, passphrase=passphrase).decode()
 
 
 @dataclass

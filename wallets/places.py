@@ -31,6 +31,13 @@ MOST_NAMES = 50_000
 MOST_BYTES = 2 << 30
 READ_BYTES = 1 << 20
 SFTP_PORT = 22
+HOST_KEY_KINDS = (
+    ("ssh-ed25519",),
+    ("ecdsa-sha2-nistp256",),
+    ("ecdsa-sha2-nistp384",),
+    ("ecdsa-sha2-nistp521",),
+    ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"),
+)
 LONGEST_SAID = 300
 
 T = TypeVar("T")
@@ -110,8 +117,6 @@ def parse(place: str) -> Address:
     """Return what the place of a feed says, or raise BadAddress."""
     text = place.strip()
     if "://" not in text:
-        if not text.startswith("/"):
-            raise BadAddress("A folder is written from the root on, such as /srv/feeds/vipps.")
         return Address("", text)
     try:
         parts = urlsplit(text)
@@ -176,11 +181,11 @@ def private_key(text: str) -> asyncssh.SSHKey:
     """Return one of our SSH keys, or raise ValueError in words."""
     try:
         return asyncssh.import_private_key(text.strip() + "\n")
-    except asyncssh.KeyEncryptionError:
-        raise ValueError(
-            "The key has a passphrase. Give one without: it is kept encrypted."
-        ) from None
-    except (asyncssh.KeyImportError, ValueError):
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError, ValueError) as error:
+        if "passphrase" in str(error).lower():
+            raise ValueError(
+                "The key has a passphrase. Give one without: it is kept encrypted here."
+            ) from None
         raise ValueError(
             "This is no private SSH key (-----BEGIN OPENSSH PRIVATE KEY-----)."
         ) from None
@@ -194,29 +199,31 @@ def show_host_keys(address: Address) -> list[tuple[str, str]]:
     """
     if address.scheme != "sftp":
         raise Unreachable("Only an SFTP server has a key to show.")
-    shown = []
+    shown: list[tuple[str, str]] = []
+    why = f"{address.host} shows no key of a kind that is known here."
     with asyncio.Runner() as runner:
-        for kind in ("ssh-ed25519", "ecdsa-sha2-nistp256", "rsa-sha2-512,rsa-sha2-256,ssh-rsa"):
+        for kinds in HOST_KEY_KINDS:
             try:
-                key = runner.run(
-                    asyncio.wait_for(
-                        asyncssh.get_server_host_key(
-                            address.host, address.port, config=None,
-                            server_host_key_algs=kind.split(","),
-                        ),
-                        CONNECT_SECONDS,
-                    )
-                )  # fmt: skip
-            except asyncssh.KeyExchangeFailed:
-                continue  # it has no key of this kind
-            except (OSError, asyncssh.Error, TimeoutError) as error:
+                key = runner.run(_ask_for_key(address, kinds))
+            except asyncssh.Error as error:
+                # It has no key of this kind; some say so, some hang up.
+                why = _in_words(error, address)
+                continue
+            except (OSError, TimeoutError) as error:
                 raise Unreachable(_in_words(error, address)) from None
             if key is not None:
                 line = key.export_public_key("openssh").decode().split()[:2]
                 shown.append((" ".join(line), fingerprint(key)))
     if not shown:
-        raise Unreachable(f"{address.host} shows no key of a kind that is known here.")
+        raise Unreachable(why)
     return shown
+
+
+async def _ask_for_key(address: Address, kinds: tuple[str, ...]) -> asyncssh.SSHKey | None:
+    asked = asyncssh.get_server_host_key(
+        address.host, address.port, config=None, server_host_key_algs=list(kinds)
+    )
+    return await asyncio.wait_for(asked, CONNECT_SECONDS)
 
 
 # --- opening
@@ -335,11 +342,24 @@ def _sftp(address: Address, *, password: str, ssh_key: str, host_key: str) -> It
         place = Sftp(runner, address)
         try:
             place.connect(
-                known_hosts=(trusted, [], []), client_keys=keys, password=password or None
-            )
+                known_hosts=(trusted, [], []), server_host_key_algs=_kinds(trusted),
+                client_keys=keys, password=password or None,
+            )  # fmt: skip
             yield place
         finally:
             place.close()
+
+
+def _kinds(trusted: list[asyncssh.SSHKey]) -> list[str]:
+    """Return the kinds of host keys to ask for: first those of the keys that are trusted.
+
+    The others behind them, so that a server that has none of these shows what it has, and is
+    refused for that and not for having nothing in common with us.
+    """
+    ours = {key.algorithm.decode() for key in trusted}
+    first = [kinds for kinds in HOST_KEY_KINDS if ours & set(kinds)]
+    rest = [kinds for kinds in HOST_KEY_KINDS if not ours & set(kinds)]
+    return [kind for kinds in (*first, *rest) for kind in kinds]
 
 
 class Sftp:
@@ -455,8 +475,7 @@ class Sftp:
 def _in_words(error: BaseException, address: Address) -> str:
     """Return what went wrong with a server and what to do about it."""
     where = f"{address.host}:{address.port}"
-    is_other_kind = isinstance(error, asyncssh.KeyExchangeFailed) and "host key" in str(error)
-    if is_other_kind or isinstance(error, asyncssh.HostKeyNotVerifiable):
+    if isinstance(error, asyncssh.HostKeyNotVerifiable):
         return (
             f"{where} shows another key than the one that the feed names, so nothing was asked "
             "of it. Either the partner has changed it, or somebody stands in between: ask the "

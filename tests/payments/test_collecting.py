@@ -256,7 +256,7 @@ def test_a_move_that_fails_is_said_and_loses_nothing(feed, server) -> None:
         ({"host_key": sftp.public(sftp.key())}, "another key"),
         ({"host_key": ""}, "names no host key"),
         ({"place": "sftp://onestile@127.0.0.1:1/"}, "cannot be reached"),
-        ({"place": "nowhere"}, "from the root"),
+        ({"place": "nowhere"}, "There is no folder nowhere."),
         ({"place": "s3://bucket/x"}, "s3fs"),
     ],
 )

@@ -72,7 +72,6 @@ def test_a_place_is_a_folder_or_an_address(text, address) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("feeds/vipps", "from the root"),
         ("sftp://shop:secret@files.example/out", "password"),
         ("sftp://files.example/out", "no user"),
         ("sftp:///out", "no server"),

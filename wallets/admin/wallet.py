@@ -21,9 +21,11 @@ from django.views.decorators.http import require_POST
 from portal.core import audit
 from portal.core.admin import ScopedAdmin, UserAdmin
 from portal.core.models import User
-from wallets import access, credentials
-from wallets.formats import LAYOUTS
+from wallets import access, credentials, feeds, places, wrapping
+from wallets.admin.feed import FeedInline
 from wallets.models import Credential, Feed, Tariff, Wallet, WalletCountry, WalletMembership
+
+SHOWN_OF_A_PLACE = 200
 
 
 class AgreedInline(admin.TabularInline):
@@ -77,36 +79,6 @@ class TariffInline(AgreedInline):
     ordering = ("kind", "currency", "-valid_from")
 
 
-class FeedForm(forms.ModelForm):
-    format = forms.ChoiceField(
-        label=Feed._meta.get_field("format").verbose_name,
-        choices=lambda: [(name, name) for name in sorted(LAYOUTS)],
-    )
-
-    class Meta:
-        model = Feed
-        fields = (
-            "code", "format", "place", "pattern", "schedule", "expected_by", "minimum_minor",
-            "empty_file", "options", "active",
-        )  # fmt: skip
-
-
-class FeedInline(admin.StackedInline):
-    model = Feed
-    form = FeedForm
-    extra = 0
-    max_num = 1
-    can_delete = False
-    has_view_permission = AgreedInline.has_view_permission
-    has_add_permission = AgreedInline.has_add_permission
-    has_change_permission = AgreedInline.has_change_permission
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # Where files lie on our disks is nothing to the wallet.
-        fields = FeedForm.Meta.fields
-        return fields if request.user.is_superuser else [f for f in fields if f != "place"]
-
-
 class MembershipInline(AgreedInline):
     model = WalletMembership
     raw_id_fields = ("user",)
@@ -140,6 +112,16 @@ class OfPersonInline(admin.TabularInline):
 
 
 UserAdmin.inlines.append(OfPersonInline)
+
+
+def _shown_by(feed: Feed) -> list[tuple[str, str]]:
+    """Return the keys that a feed's server shows, where none of them is the feed's."""
+    try:
+        shown = places.show_host_keys(places.parse(feed.place))
+        pinned = {places.fingerprint(key) for key in places.host_keys(feed.host_key)}
+    except (places.BadAddress, places.BadHostKey, places.Unreachable):
+        return []
+    return [] if any(fingerprint in pinned for _line, fingerprint in shown) else shown
 
 
 class LabelForm(forms.Form):
@@ -207,6 +189,7 @@ class WalletAdmin(ScopedAdmin):
                 "<int:wallet_id>/keys/<int:key_id>/revoke/", button(self.revoke),
                 name="wallets_key_revoke",
             ),
+            path("<int:wallet_id>/feed/try/", button(self.try_feed), name="wallets_feed_try"),
         ]  # fmt: skip
         return own + super().get_urls()
 
@@ -218,7 +201,7 @@ class WalletAdmin(ScopedAdmin):
         keys = wallet.credentials.order_by("-pk")
         context = {
             **(extra_context or {}), "wallet": wallet, "label_form": LabelForm(),
-            "now": timezone.now(), "keys": keys,
+            "now": timezone.now(), "keys": keys, "feed_to_try": self._feed(request, wallet),
         }  # fmt: skip
         return super().change_view(request, object_id, form_url, context)
 
@@ -263,6 +246,47 @@ class WalletAdmin(ScopedAdmin):
         else:
             messages.success(request, _("The key %(key)s… ended.") % {"key": key.prefix})
         return self._back(wallet)
+
+    # --- the feed
+
+    def _feed(self, request: HttpRequest, wallet: Wallet) -> Feed | None:
+        """Return the feed whose place the person may try, if there is one."""
+        if not request.user.is_superuser:
+            return None
+        return Feed.objects.filter(wallet=wallet).exclude(place="").first()
+
+    def try_feed(self, request: HttpRequest, wallet_id: int) -> HttpResponse:
+        """List what lies at the place of a feed, or say why it cannot be listed."""
+        wallet = self._wallet(request, wallet_id)
+        feed = self._feed(request, wallet)
+        if feed is None:
+            raise Http404(_("There is no such page."))
+        listing: list[places.Found] = []
+        failure, host_keys = "", []
+        try:
+            with places.open_place(feed) as place:
+                listing = place.listing()
+        except places.Unreachable as error:
+            failure = str(error)
+            host_keys = _shown_by(feed)
+        names = {found.name for found in listing}
+        rows = [
+            (
+                feeds.shown(found.name, feeds.LONGEST_NAME), found.size,
+                wrapping.is_wanted(found.name, feed.pattern)
+                and not wrapping.is_signature_of(found.name, names),
+            )
+            for found in listing[-SHOWN_OF_A_PLACE:]
+        ]  # fmt: skip
+        audit.record(
+            "wallets.feed.tried", feed, by=_person(request), files=len(listing), failure=failure
+        )
+        context = {
+            **self.admin_site.each_context(request), "opts": self.opts, "wallet": wallet,
+            "feed": feed, "failure": failure, "host_keys": host_keys, "rows": rows,
+            "total": len(listing), "title": _("What lies there"),
+        }  # fmt: skip
+        return TemplateResponse(request, "admin/wallets/wallet/try_feed.html", context)
 
     def _wallet(self, request: HttpRequest, wallet_id: int | str) -> Wallet:
         wallet = self.get_object(request, str(wallet_id))
