@@ -1,8 +1,8 @@
 """Checks of what was agreed with the wallets, before a night finds out.
 
 ``manage.py check`` looks at the layouts; ``manage.py check --database default`` also at the
-rows: feeds, coverage and tariffs. Rows are warned of, never refused: ``migrate`` runs the same
-checks, and an agreement that is not whole must not hold up an upgrade.
+rows: feeds and when they are due, coverage and tariffs. Rows are warned of, never refused:
+``migrate`` runs the same checks, and an agreement that is not whole must not hold up an upgrade.
 """
 
 from __future__ import annotations
@@ -11,16 +11,19 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
+from zoneinfo import ZoneInfoNotFoundError
 
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.db import OperationalError, ProgrammingError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from portal.core import calendars
 from wallets import formats
-from wallets.models import Feed, Tariff, Wallet, WalletCountry
+from wallets.models import COUNTRIES, Feed, Mapping, Tariff, Wallet, WalletCountry
 
 LAYOUT_OFFERS = ("identify", "read")
+MAPPED = "mapped"
 
 
 @register
@@ -52,7 +55,10 @@ def agreements_are_whole(*, databases: Sequence[str] | None = None, **_: Any) ->
     if not databases or "default" not in databases:
         return []
     try:
-        return [*_feeds(), *_settling(), *tariff_gaps(today=timezone.now().date())]
+        return [
+            *_feeds(), *due_rules(), *wrappings(), *_settling(),
+            *tariff_gaps(today=timezone.now().date()),
+        ]  # fmt: skip
     except (OperationalError, ProgrammingError):
         # ``migrate`` checks before it makes the tables and columns that are asked here.
         return []
@@ -68,6 +74,124 @@ def _feeds() -> list[CheckMessage]:
         for feed in Feed.objects.order_by("code")
         if feed.format not in formats.LAYOUTS
     ]
+
+
+def due_rules() -> list[CheckMessage]:
+    """Return warnings about active feeds of which it cannot be told when a file is due.
+
+    And about minima: an amount that never counts, none where balances carry over, and
+    currencies in which the same number of minor units would be another sum.
+    """
+    found: list[CheckMessage] = []
+    currencies = _currencies()
+    for feed in _active():
+        wallet = feed.wallet
+        try:
+            feed.rule.check()
+        except calendars.BadRule as error:
+            found.append(
+                _warning("004", f"The feed {feed.code}: {error}", "No file of it is ever due.")
+            )
+        try:
+            calendars.zone(wallet.timezone)
+        except (ZoneInfoNotFoundError, ValueError):
+            found.append(
+                _warning(
+                    "005", f"{wallet.code} lives in {wallet.timezone!r}, which is no time zone.",
+                    "Write it like Europe/Oslo.",
+                )
+            )  # fmt: skip
+        if feed.expected_by <= wallet.day_cutoff:
+            found.append(
+                _warning(
+                    "006",
+                    f"The feed {feed.code} is expected by {feed.expected_by:%H:%M}, but the "
+                    f"business day only ends at {wallet.day_cutoff:%H:%M}.",
+                    "Expect the file after the day it is about.",
+                )
+            )  # fmt: skip
+        if problem := _minimum_problem(feed, currencies[wallet.pk]):
+            found.append(_warning("007", f"The feed {feed.code} {problem}", "Correct the feed."))
+    return found
+
+
+def _minimum_problem(feed: Feed, currencies: set[str]) -> str:
+    has_minimum = feed.minimum_minor > 0 or any(feed.minimum_by_currency.values())
+    if feed.empty_file != Feed.Empty.CARRY:
+        return "has a minimum payout, but no balance carries over." if has_minimum else ""
+    if not has_minimum:
+        return "carries balances over, but has no minimum payout."
+    wallet = feed.wallet
+    own = wallet.settlement_currency or COUNTRIES.get(wallet.home_country, ("", "", ""))[1]
+    untold = sorted(currencies - {own} - feed.minimum_by_currency.keys())
+    if not untold:
+        return ""
+    return f"does not say its minimum payout in {', '.join(untold)}."
+
+
+def wrappings() -> list[CheckMessage]:
+    """Return warnings about active feeds that lack what is needed to open or read their files."""
+    found: list[CheckMessage] = []
+    for feed in _active():
+        wrong = [
+            (
+                feed.format == MAPPED and feed.mapping is None,
+                "is read by a mapping, but names none.",
+            ),
+            (
+                feed.format == MAPPED
+                and feed.mapping is not None
+                and feed.mapping.state != Mapping.State.ON,
+                f"is read by the mapping {feed.mapping}, which is not in use.",
+            ),
+            (
+                feed.mapping is not None and feed.mapping.wallet_id != feed.wallet_id,
+                f"is read by the mapping {feed.mapping} of another wallet.",
+            ),
+            (
+                feed.place.startswith("sftp:") and not feed.host_key.strip(),
+                "does not say which host key its server has, so that no server is trusted.",
+            ),
+            (
+                feed.must_be_encrypted and not feed.pgp_key,
+                "takes encrypted files only, but has no key of ours to open them.",
+            ),
+            (
+                feed.must_be_signed and not feed.partner_key.strip(),
+                "takes signed files only, but has no key of the partner's to check them.",
+            ),
+            (
+                feed.after == Feed.After.MOVE and not feed.move_to.strip(),
+                "moves what was taken, but does not say where to.",
+            ),
+            (
+                feed.ready_when == Feed.Ready.MARKER and not feed.marker_suffix,
+                "waits for a marker file, but does not say what it ends in.",
+            ),
+        ]
+        found += [
+            _warning("008", f"The feed {feed.code} {words}", "Correct the feed.")
+            for is_wrong, words in wrong
+            if is_wrong
+        ]
+    return found
+
+
+def _active() -> QuerySet[Feed]:
+    feeds = Feed.objects.filter(active=True).select_related("wallet", "mapping")
+    return feeds.order_by("code")
+
+
+def _currencies() -> dict[int, set[str]]:
+    """Return the currencies that each settling wallet pays out in, by its id."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for row in WalletCountry.objects.filter(wallet__active=True).select_related("settled_by"):
+        found[row.settled_by_id].add(row.settled_by.settlement_currency or row.currency)
+    return found
+
+
+def _warning(number: str, words: str, hint: str) -> CheckMessage:
+    return Warning(words, hint=hint, id=f"wallets.W{number}")
 
 
 def _settling() -> list[CheckMessage]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from copy import copy
+from datetime import UTC, date, datetime, time
 from types import ModuleType
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import OperationalError
 
 from wallets import checks, formats
-from wallets.models import Feed, Tariff, Wallet
+from wallets.models import Feed, Mapping, Tariff, Wallet
 
 TODAY = date(2026, 10, 14)
 
@@ -49,6 +51,93 @@ def test_a_feed_with_an_unknown_layout_is_told(alliance):
     assert told() == [
         ("wallets.W002", "The feed pivo wants the layout pigeon, which there is not.")
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told_of_pivo"),
+    [
+        ({"schedule": "dayly"}, ("wallets.W004", "The feed pivo: 'dayly' is no schedule: write "
+         "daily, weekdays, monthly, or days of the month from 1 to 28 such as 1,8,16,24.")),
+        ({"holidays": "FI,ZZ"}, ("wallets.W004", "The feed pivo: 'ZZ' names no holidays: write a "
+         "country such as NO, or TARGET, or several with a comma between them.")),
+        ({"expected_by": time(0, 0)}, ("wallets.W006", "The feed pivo is expected by 00:00, but "
+         "the business day only ends at 00:00.")),
+        ({"minimum_minor": 5_000}, ("wallets.W007",
+         "The feed pivo has a minimum payout, but no balance carries over.")),
+        ({"empty_file": "carry"}, ("wallets.W007",
+         "The feed pivo carries balances over, but has no minimum payout.")),
+        ({"empty_file": "carry", "minimum_minor": 5_000, "minimum_by_currency": {"SEK": 55_000}},
+         ("wallets.W007", "The feed pivo does not say its minimum payout in DKK, ISK, NOK.")),
+        ({"format": "mapped"}, ("wallets.W008",
+         "The feed pivo is read by a mapping, but names none.")),
+        ({"place": "sftp://us@sftp.example/out"}, ("wallets.W008", "The feed pivo does not say "
+         "which host key its server has, so that no server is trusted.")),
+        ({"must_be_encrypted": True}, ("wallets.W008", "The feed pivo takes encrypted files only, "
+         "but has no key of ours to open them.")),
+        ({"must_be_signed": True}, ("wallets.W008", "The feed pivo takes signed files only, but "
+         "has no key of the partner's to check them.")),
+        ({"after": "move"}, ("wallets.W008",
+         "The feed pivo moves what was taken, but does not say where to.")),
+        ({"ready_when": "marker", "marker_suffix": ""}, ("wallets.W008",
+         "The feed pivo waits for a marker file, but does not say what it ends in.")),
+    ],
+)  # fmt: skip
+def test_a_feed_that_cannot_work_is_told(alliance, monkeypatch, change, told_of_pivo):
+    monkeypatch.setitem(formats.LAYOUTS, "mapped", "wallets.formats.mapped")
+    Feed.objects.filter(code="pivo").update(**change)
+    assert told() == [told_of_pivo]
+    Feed.objects.filter(code="pivo").update(active=False)
+    assert told() == []
+
+
+def test_a_wallet_without_a_time_zone_is_told(alliance):
+    Wallet.objects.filter(code="pivo").update(timezone="Mars/Base")
+    assert told() == [("wallets.W005", "pivo lives in 'Mars/Base', which is no time zone.")]
+
+
+def test_a_file_expected_before_a_late_cut_off_is_told(alliance):
+    Wallet.objects.filter(code="pivo").update(day_cutoff=time(14, 30))
+    assert told() == [
+        ("wallets.W006",
+         "The feed pivo is expected by 12:00, but the business day only ends at 14:30."),
+    ]  # fmt: skip
+    Feed.objects.filter(code="pivo").update(expected_by=time(14, 31))
+    assert told() == []
+
+
+def test_a_mapping_that_is_not_in_use_or_not_the_wallets_own_is_told(alliance, monkeypatch):
+    monkeypatch.setitem(formats.LAYOUTS, "mapped", "wallets.formats.mapped")
+    mapping = Mapping.objects.create(
+        wallet=alliance["momo"], name="Their list", created_at=datetime(2026, 10, 14, tzinfo=UTC)
+    )
+    Feed.objects.filter(code="pivo").update(format="mapped", mapping=mapping)
+    assert told() == [
+        ("wallets.W008",
+         "The feed pivo is read by the mapping Their list version 1, which is not in use."),
+        ("wallets.W008",
+         "The feed pivo is read by the mapping Their list version 1 of another wallet."),
+    ]  # fmt: skip
+    Mapping.objects.update(
+        wallet=alliance["pivo"], state="on", tried_at=datetime(2026, 10, 14, tzinfo=UTC)
+    )
+    assert told() == []
+
+
+def test_the_form_of_a_feed_refuses_a_rule_that_cannot_be_read(alliance):
+    feed = Feed.objects.get(code="pivo")
+    for change, words in (
+        ({"schedule": "dayly"}, "is no schedule"),
+        ({"holidays": "Norway"}, "names no holidays"),
+        ({"minimum_by_currency": {"SEK": "550.00"}}, "Write the minimum in other currencies like"),
+        ({"minimum_by_currency": {"kr": 55_000}}, "Write the minimum in other currencies like"),
+        ({"minimum_by_currency": [55_000]}, "Write the minimum in other currencies like"),
+    ):
+        wrong = copy(feed)
+        for name, value in change.items():
+            setattr(wrong, name, value)
+        with pytest.raises(ValidationError, match=words):
+            wrong.clean()
+    feed.clean()
 
 
 def test_a_settling_wallet_without_a_feed_is_told(alliance):
