@@ -33,6 +33,7 @@ LAYOUTS = {
     "paypal_stl": "wallets.formats.paypal_stl",
     "scheme": "wallets.formats.scheme",
     "vipps_csv": "wallets.formats.vipps_csv",
+    "vipps_ledger": "wallets.formats.vipps_ledger",
     "vipps_ocr": "wallets.formats.vipps_ocr",
     "vipps_xlsx": "wallets.formats.vipps_xlsx",
     "vipps_xml2": "wallets.formats.vipps_xml2",

@@ -126,6 +126,9 @@ CASES: dict[str, Case] = {
     "vipps_csv": Case(
         "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.csv", empty=False, carries=_without_time,
     ),
+    "vipps_ledger": Case(
+        "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.json", currencies=("NOK",),
+    ),
     "vipps_ocr": Case(
         "vipps", "Europe/Oslo", "+02:00", "vipps_20261014.txt", empty=False, currencies=("NOK",),
         carries=_as_ocr_giro,
