@@ -43,12 +43,13 @@ batch a wallet and currency.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wallets.formats import alipay, columns, naming
+from wallets.formats import alipay, blocks, columns, naming
 from wallets.formats.columns import BadValue, CannotWrite, Column, Money, Reading, TextFile
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
@@ -107,7 +108,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
 
 def read(path: Path, options: dict[str, Any]) -> Statement:
     """Return the statement of a file; its lines stream."""
-    records = columns.physical_lines(path, options, encodings=("utf-8", "gbk"))
+    records = blocks.Records(path, options, encodings=("utf-8", "gbk"))
     _number, text = next(records)
     mark = "|" if "|" in text else ","
     headings = alipay.headings_of(text.split(mark), COLUMNS, options)
@@ -137,9 +138,8 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
         identity=_identity(*named), period_from=named[1], period_to=named[1],
         lines=iter(()), records=1, others=1,
     )  # fmt: skip
-    statement.lines = _Reader(statement, options, found, len(headings), mark, named[2]).lines(
-        records
-    )
+    reader = _Reader(statement, options, found, len(headings), mark, named[2])
+    statement.lines = chain.from_iterable(reader.parts(records))
     return statement
 
 
@@ -164,11 +164,16 @@ class _Reader:
                 "Secondary_merchant_name", "Issue", "Original_partner_transaction_ID",
             )
         ]  # fmt: skip
+        self.found = found
         self.has_store = "Store_id" in found
         self.distributed = False
 
-    def lines(self, records: Iterator[tuple[int, str]]) -> Iterator[Line]:
-        yield from self.reading.each(records, self.take)
+    def parts(self, records: blocks.Records) -> Iterable[Iterable[Line]]:
+        plan = self.plan()
+        if plan is None:
+            yield self.reading.each(records, self.take)
+        else:
+            yield from blocks.parts(records, plan, self.reading.each, self.take)
         problems = self.statement.problems
         if (
             problems
@@ -179,6 +184,39 @@ class _Reader:
                 "truncated", self.number,
                 "The last row is not whole. Ask the partner to send the file again.",
             )  # fmt: skip
+
+    def plan(self) -> blocks.Plan | None:
+        """Return how plain rows are read many at once; None where a table must be asked."""
+        found = self.found
+        price = {"Trans_currency", "Trans_amount"} & found.keys()
+        if (
+            not self.has_store or self.wallets.codes is not None or len(price) == 1
+            or "Original_partner_transaction_ID" in found
+        ):  # fmt: skip
+            return None
+        paid = "settled_currency" if price else "currency"
+        plain = {
+            "Partner_transaction_id": blocks.text("merchant_ref"),
+            "Transaction_id": blocks.ident("ref"),
+            "Amount": blocks.amount("settled_gross" if price else "gross", paid),
+            "Fee": blocks.amount("fee", paid), "Settlement": blocks.amount("net", paid),
+            "Currency": blocks.currency(paid), "Payment_time": blocks.moment(),
+            "Type": blocks.kind(KINDS), "Status": blocks.constant(*filter(STATUSES.get, STATUSES)),
+            "Distribute_amount": blocks.constant("", "0", "0.0", "0.00"),
+            "Remarks": blocks.text("original_ref", only=REFUND),
+            "Trans_currency": blocks.currency(), "Trans_amount": blocks.amount("gross"),
+            "Trans_forex_rate": blocks.rate(only="converted"), "Store_id": blocks.ident("store"),
+        }  # fmt: skip
+        cells = [blocks.unread()] * self.width
+        for name, position in found.items():
+            cells[position] = plain.get(name, blocks.unread())
+        return blocks.Plan(
+            self.reading, cells, blocks.Writing(self.mark, short=True, unsigned=True),
+            ("wallet", paid), {"wallet": self.wallets.of("")}, alipay.ZONE, passed=self.passed,
+        )  # fmt: skip
+
+    def passed(self, number: int) -> None:
+        self.number = number
 
     def take(self, number: int, text: str) -> Line | None:
         if not text.strip():

@@ -16,11 +16,16 @@ from wallets.formats import blocks
 from wallets.formats.statement import Line, Unreadable
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "alipay_settlement": {
+        "wallet": "alipay",
+        "name": "alipay_2088100200300400_settlement_20261014.txt",
+    },
     "momo_csv": {"wallet": "momo", "timezone": "Europe/Madrid"},
     "pagaqui_fixed": {"wallet": "pagaqui", "timezone": "Europe/Lisbon"},
     "scheme": {"wallet": "bluecode", "timezone": "Europe/Vienna"},
 }
 LAYOUTS = sorted(OPTIONS)
+DELIMITERS = {"alipay_settlement": b"|", "momo_csv": b";", "scheme": b"|"}
 
 NEVER = 1 << 40
 
@@ -84,6 +89,11 @@ def some_lines(draw: st.DrawFn, layout: str) -> list[Line]:
         if kind == "refund" or (kind == "not_a_payment" and draw(st.booleans())):
             minor = -minor
         fee = draw(st.one_of(st.just(0), st.integers(-120, 10**5)))
+        if layout == "alipay_settlement":
+            # It has no signs: a refund gives its fee back.
+            kind = "sale" if kind == "not_a_payment" else kind
+            minor = abs(minor) if kind == "sale" else -abs(minor)
+            fee = draw(st.integers(min(minor, 0), max(minor, 0)))
         currency = draw(st.sampled_from(currencies))
         fields: dict[str, Any] = {
             "kind": kind, "currency": currency, "ref": f"P{number}", "merchant_ref": "mesa 7",
@@ -192,7 +202,7 @@ def test_a_changed_cell_reads_the_same(
             found[data.draw(st.sampled_from(digits))] = data.draw(st.integers(48, 57))
         rows[row] = bytes(found)
     else:
-        delimiter = b"|" if layout == "scheme" else b";"
+        delimiter = DELIMITERS[layout]
         cells = rows[row].split(delimiter)
         at = data.draw(st.integers(0, len(cells) - 1))
         cells[at] = data.draw(st.sampled_from([
@@ -200,7 +210,9 @@ def test_a_changed_cell_reads_the_same(
             b"1.0", b"2026-02-30T12:00:00+02:00", b"2026-10-14T12:30:00Z", b"12:30:60",
             b"2026-10-14 12:30:00+02:00", b"2026-10-14T12:30:00.123+02:00", b"31/02/2026",
             b"EUR", b"ISK", b"ZZZ", b"IDR", b" a", b"a ", b"a b", b"x" * 65, b"x" * 141, b"TOTAL",
-            b"D", b"S", b"VENTA", b"DEVOLUCI\xd3N", b"0.0", b"1.5", b"12345678901.00",
+            b"D", b"S", b"VENTA",
+            b"PAYMENT", b"R", b"F", b"SETTLED", b"2026-10-14 24:00:00",
+            b"DEVOLUCI\xd3N", b"0.0", b"1.5", b"12345678901.00",
             b"9999999999.99", b"000.00", b"24:00:00", b'"', b"\xc3\xb1", b"\t", b"1/02/2026",
         ]))  # fmt: skip
         rows[row] = delimiter.join(cells)
@@ -213,10 +225,11 @@ def test_a_changed_cell_reads_the_same(
 
 def many(layout: str, path: Path, count: int = 200) -> list[bytes]:
     """Write so many lines in two currencies; return the rows of the file."""
+    other = "DKK" if layout == "alipay_settlement" else "ISK"
     lines = [
         samples.line(
             1000 + number, 7, wallet=OPTIONS[layout]["wallet"], ref=f"P{number}",
-            currency="EUR" if number % 3 else "ISK", occurred_at="2026-10-14T12:30:00+02:00",
+            currency="EUR" if number % 3 else other, occurred_at="2026-10-14T12:30:00+02:00",
         )
         for number in range(count)
     ]  # fmt: skip
@@ -256,8 +269,8 @@ def test_plain_lines_are_not_read_one_by_one(
 def test_a_wrong_line_between_plain_ones_is_named(layout: str, tmp_path: Path) -> None:
     path = tmp_path / "file.txt"
     rows = many(layout, path)
-    rows[150] = rows[150].replace(b"mesa 7", b"table-7").replace(b"EUR", b"EUX")
-    rows[150] = rows[150].replace(b"ISK", b"ISX")
+    rows[150] = rows[150].replace(b"EUR", b"EUX")
+    rows[150] = rows[150].replace(b"ISK", b"ISX").replace(b"DKK", b"DKX")
     path.write_bytes(b"\n".join(rows))
     said = assert_same(layout, path, block=1 << 16)
     assert [(one.code, one.line_no) for one in said["problems"]] == [("currency_unknown", 151)]
