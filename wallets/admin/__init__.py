@@ -1,5 +1,5 @@
 """Wallets in the back office, by subject."""
 
-from wallets.admin import wallet
+from wallets.admin import mappings, wallet
 
-__all__ = ["wallet"]
+__all__ = ["mappings", "wallet"]

@@ -37,6 +37,8 @@ from wallets.formats.mapped_opening import (
     head_records,
     named,
     opened_file,
+    records_of,
+    records_of,
 )
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
@@ -52,6 +54,8 @@ BATCH_BY = ("wallet", "settled_currency")
 HEAD_BYTES = 65_536
 MOST_APART = 200_000
 MOST_UNKNOWN = 50
+LONGEST_SHOWN = 400
+LONGEST_SHOWN = 400
 
 write = mapped_writer.write
 
@@ -111,6 +115,19 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
         reader.open_again(opened_file(path, options, of))
     statement.lines = reader.lines()
     return statement
+
+
+def raw_rows(path: Path, options: dict[str, Any], numbers: set[int]) -> dict[int, str]:
+    """Return some rows of a file as they came, by number, for people to look at."""
+    found: dict[int, str] = {}
+    last = max(numbers, default=0)
+    for number, record in records_of(path, options, described(options)):
+        if number > last:
+            break
+        if number in numbers:
+            shown = record if isinstance(record, str) else " | ".join(map(str, record)).rstrip(" |")
+            found[number] = shown[:LONGEST_SHOWN]
+    return found
 
 
 class _Apart(NamedTuple):
