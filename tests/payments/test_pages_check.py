@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
+import zipfile
 from email.message import Message
 from pathlib import Path
 from typing import Any
@@ -614,3 +616,126 @@ def test_the_red_break_of_a_quarantined_file_stands_on_its_page(
     client.force_login(clerk)
     page = client.get(reverse("payments:night_file", args=[file.pk])).content.decode()
     assert reverse("payments:break", args=[found.pk]) in page
+
+
+# --- wrapped, and read again
+
+
+def zipped(folder: Path, name: str, *paths: Path) -> Path:
+    packed = folder / name
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in paths:
+            archive.write(path, path.name)
+    return packed
+
+
+def test_a_wrapped_file_is_opened_as_its_feed_opens_it(
+    client, clerk, alliance, tmp_path, upload_folder
+) -> None:
+    packed = tmp_path / "bluecode_1.txt.gz"
+    packed.write_bytes(gzip.compress(scheme(tmp_path, *GOOD).read_bytes()))
+    client.force_login(clerk)
+    before = everything()
+    status, text = checked(client, "bluecode", packed)
+    assert (status, "This file would be reconciled" in text) == (200, True)
+    assert "bluecode_1.txt (in bluecode_1.txt.gz)" in plain(text)
+    files = json.loads(download(client, text).content)["files"]
+    assert [(one["file"]["name"], one["file"]["came_in"]) for one in files] == [
+        ("bluecode_1.txt", "bluecode_1.txt.gz")
+    ]
+    assert everything() == before
+    assert list(upload_folder.iterdir()) == []
+
+
+def test_every_file_of_an_archive_has_its_own_verdict(client, clerk, alliance, tmp_path) -> None:
+    packed = zipped(
+        tmp_path, "bluecode_1.zip", scheme(tmp_path, *GOOD, name="bluecode_1.txt"),
+        scheme(tmp_path, *LYING, name="bluecode_2.txt"),
+    )  # fmt: skip
+    client.force_login(clerk)
+    _status, text = checked(client, "bluecode", packed)
+    told = json.loads(download(client, text).content)
+    assert told["would_be"] == "quarantined"
+    assert [(one["file"]["name"], one["would_be"]) for one in told["files"]] == [
+        ("bluecode_1.txt", "reconciled"), ("bluecode_2.txt", "quarantined"),
+    ]  # fmt: skip
+    assert text.count("This file would be") == 2
+
+
+def test_what_cannot_be_opened_is_told_with_its_code(client, clerk, alliance, tmp_path) -> None:
+    cut = tmp_path / "bluecode_1.txt.gz"
+    cut.write_bytes(gzip.compress(scheme(tmp_path, *GOOD).read_bytes())[:-12])
+    client.force_login(clerk)
+    words = plain(checked(client, "bluecode", cut)[1])
+    assert "The whole file: The archive cannot be opened bad_archive" in words
+    Feed.objects.filter(code="bluecode").update(must_be_encrypted=True)
+    words = plain(checked(client, "bluecode", scheme(tmp_path, *GOOD))[1])
+    assert "The whole file: The file is not encrypted not_encrypted" in words
+
+
+def test_a_small_file_that_unpacks_to_a_large_one_is_left_to_the_operators(
+    client, clerk, alliance, tmp_path, monkeypatch, upload_folder
+) -> None:
+    monkeypatch.setattr("payments.views.check.MOST_BYTES_INSIDE", 1_000)
+    packed = tmp_path / "bluecode_1.txt.gz"
+    packed.write_bytes(gzip.compress(b"x" * 2_000))
+    client.force_login(clerk)
+    status, text = checked(client, "bluecode", packed)
+    assert (status, "What is packed in this file is too large for a page." in text) == (422, True)
+    assert list(upload_folder.iterdir()) == []
+
+
+def unopened(folder: Path) -> SettlementFile:
+    """A file in quarantine because it was cut while it was packed."""
+    cut = folder / "bluecode_1.txt.gz"
+    cut.write_bytes(gzip.compress(scheme(folder, *GOOD).read_bytes())[:-12])
+    file = quarantined(cut)
+    assert file.reason_code == "bad_archive"
+    return file
+
+
+def test_a_correction_of_what_could_not_be_opened_is_its_next_version(
+    client, clerk, alliance, tmp_path
+) -> None:
+    file = unopened(tmp_path)
+    client.force_login(clerk)
+    good = scheme(tmp_path, *GOOD, name="bluecode_other-name.txt")
+    answer = client.post(corrected_of(file), {"file": upload(good)}, follow=True)
+    assert "Thank you. This is version 2 of the file" in answer.content.decode()
+    file.refresh_from_db()
+    came = SettlementFile.objects.get(version=2)
+    assert (file.identity, file.version) == (came.identity, 1)
+    assert came.identity == "bluecode 2026-10-14..2026-10-14 41"
+    assert Break.objects.get(file=file).state == "closed"
+
+
+def test_finance_has_a_file_read_again_after_its_cause_was_mended(
+    client, clerk, hub_admin, tmp_path
+) -> None:
+    Feed.objects.filter(code="bluecode").update(must_be_encrypted=True)
+    file = quarantined(scheme(tmp_path, *GOOD))
+    again = reverse("payments:read_again", args=[file.pk])
+    client.force_login(hub_admin)
+    page = client.get(reverse("payments:file", args=[file.pk])).content.decode()
+    assert again not in page
+    assert client.post(again).status_code == 404
+    client.force_login(clerk)
+    assert again in client.get(reverse("payments:night_file", args=[file.pk])).content.decode()
+    text = client.post(again, follow=True).content.decode()
+    assert "The cause is still there: It is not encrypted" in text
+    Feed.objects.filter(code="bluecode").update(must_be_encrypted=False)
+    text = client.post(again, follow=True).content.decode()
+    assert "The file is being read again." in text
+    file.refresh_from_db()
+    assert file.state == "received"
+    assert "Only a quarantined file" in client.post(again, follow=True).content.decode()
+    assert client.get(again).status_code == 405
+
+
+def test_a_file_that_only_the_partner_can_mend_has_no_such_button(
+    client, clerk, alliance, tmp_path
+) -> None:
+    file = quarantined(scheme(tmp_path, *LYING))
+    client.force_login(clerk)
+    page = client.get(reverse("payments:night_file", args=[file.pk])).content.decode()
+    assert reverse("payments:read_again", args=[file.pk]) not in page
