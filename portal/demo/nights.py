@@ -366,10 +366,13 @@ class _Simulation:
     def _deliver(self, night: Night, *, arrival: date, version: int, fault: str = "") -> None:
         feed = night.feed
         code = feed.wallet.code
+        currency = _only_currency(night)
+        batch = night.layout.batch_ref(
+            number=night.number, day=night.last, store="", wallet=code, currency=currency
+        )
         name = _name(
-            feed, arrival=arrival, day=night.last, version=version, number=night.number,
-            currency=_only_currency(night),
-        )  # fmt: skip
+            feed, arrival=arrival, day=night.last, version=version, batch=batch, currency=currency
+        )
         folder = self.to / code
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / name
@@ -394,13 +397,13 @@ class _Simulation:
         )
 
 
-def _name(feed: Feed, *, arrival: date, day: date, version: int, number: int, currency: str) -> str:
+def _name(feed: Feed, *, arrival: date, day: date, version: int, batch: str, currency: str) -> str:
     """Return a delivery's name: unique, and sorted in the order of arrival within its feed."""
     about = f"{day:%Y%m%d}"
     if said := formats.room(feed.format).about:
         # Such as Alipay's: the file does not say its own day and contract, its name does.
         partner_id = feed.options.get("partner_id", "0" * 16)
-        about = said.format(partner_id=partner_id, day=day, number=number, currency=currency)
+        about = said.format(partner_id=partner_id, day=day, batch=batch, currency=currency)
     # What a pattern ends in: "vipps*.xml*" also takes in what is packed.
     suffix = "." + feed.pattern.rpartition(".")[2].rstrip("*") if "." in feed.pattern else ""
     return f"{feed.wallet.code}_{arrival:%Y%m%d}_{about}_v{version}{suffix}"

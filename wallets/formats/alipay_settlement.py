@@ -215,7 +215,7 @@ class _Reader:
             ("wallet", paid), {"wallet": self.wallets.of("")}, alipay.ZONE, passed=self.passed,
         )  # fmt: skip
 
-    def passed(self, number: int) -> None:
+    def passed(self, number: int, lines: int) -> None:
         self.number = number
 
     def take(self, number: int, text: str) -> Line | None:

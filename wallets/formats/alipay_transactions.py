@@ -37,12 +37,13 @@ payments. One batch a wallet and currency, called after the day.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from wallets.formats import alipay, columns, naming
+from wallets.formats import alipay, blocks, columns, naming
 from wallets.formats.columns import BadValue, CannotWrite, Column, Money, Reading, TextFile
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
@@ -92,7 +93,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
 
 def read(path: Path, options: dict[str, Any]) -> Statement:
     """Return the statement of a file; its lines stream."""
-    records = columns.physical_lines(path, options, encodings=("utf-8", "gbk"))
+    records = blocks.Records(path, options, encodings=("utf-8", "gbk"))
     _number, text = next(records)
     opening = _OPENING.fullmatch(text)
     if opening is None:
@@ -126,7 +127,8 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
             "bad_date", 1, f"The file's name says {named.day}, its first line {day}; it is read "
             "as the first line says.",
         )  # fmt: skip
-    statement.lines = _Reader(statement, options, found, len(headings)).lines(records, int(total))
+    reader = _Reader(statement, options, found, len(headings))
+    statement.lines = chain.from_iterable(reader.parts(records, int(total)))
     return statement
 
 
@@ -166,16 +168,51 @@ class _Reader:
                 "Original_partner_transaction_ID",
             )
         ]  # fmt: skip
+        self.found = found
         self.has_store = "Store_id" in found
 
-    def lines(self, records: Iterator[tuple[int, str]], total: int) -> Iterator[Line]:
-        yield from self.reading.each(records, self.take)
+    def parts(self, records: blocks.Records, total: int) -> Iterable[Iterable[Line]]:
+        plan = self.plan()
+        if plan is None:
+            yield self.reading.each(records, self.take)
+        else:
+            yield from blocks.parts(records, plan, self.reading.each, self.take)
         if self.rows != total:
             self.reading.error(
                 "count_differs", 1,
                 f"Total_count is {total}, but there are {self.rows} rows; the last is line "
                 f"{self.number}. Ask the partner for a corrected file.",
             )  # fmt: skip
+
+    def plan(self) -> blocks.Plan | None:
+        """Return how plain rows are read many at once; None where a table must be asked."""
+        found = self.found
+        price = {"Trans_currency", "Trans_amount"} & found.keys()
+        if not self.has_store or self.wallets.codes is not None or len(price) == 1:
+            return None
+        paid = "settled_currency" if price else "currency"
+        order, ref, amount, charge, settled_currency, paid_at, word = _NEEDED
+        plain = {
+            order: blocks.text("merchant_ref"), ref: blocks.ident("ref"),
+            amount: blocks.amount("settled_gross" if price else "gross", paid),
+            charge: blocks.amount("fee", paid), settled_currency: blocks.currency(paid),
+            paid_at: blocks.moment(),
+            word: blocks.kind({one: KINDS[one] for one in KINDS if one not in TAKEN_BACK}),
+            "Trans_currency": blocks.currency(), "Trans_amount": blocks.amount("gross"),
+            "Trans_forex_rate": blocks.rate(only="converted"), "Store_id": blocks.ident("store"),
+            "Original_partner_transaction_ID": blocks.text("original_ref", only=REFUND),
+        }  # fmt: skip
+        cells = [blocks.unread()] * self.width
+        for name, position in found.items():
+            cells[position] = plain.get(name, blocks.unread())
+        return blocks.Plan(
+            self.reading, cells, blocks.Writing("|", short=True, unsigned=True),
+            ("wallet", paid), {"wallet": self.wallets.of("")}, alipay.ZONE, passed=self.passed,
+        )  # fmt: skip
+
+    def passed(self, number: int, lines: int) -> None:
+        self.number = number
+        self.rows += lines
 
     def take(self, number: int, text: str) -> Line | None:
         if not text.strip():

@@ -32,10 +32,12 @@ Signs and units are Antom's: settlementAmountValue is net of all fees and signed
 negative when charged, ``options["unit"]`` is minor (unless set) or major. A report whose amounts
 are unsigned beside a column of directions is refused: which letter is ours is not public.
 
-A cycle without transactions is a summary of 0. Its day is the one before its folder's, which
-therefore belongs to the name: ``clearing/<participant>/20261015/<name>``. Otherwise the period is
-that of the payments, in days of UTC+8. The identity of a file is its kind, participant,
-agreement, currency, batch and part; parts run from 000 within a batch.
+A cycle is one day, the one before its folder's, which therefore belongs to the name:
+``clearing/<participant>/20261015/<name>``. A cycle without transactions is a summary of 0 and says
+its day nowhere else; of others without a folder the period is that of the payments, in days of
+UTC+8. A file is about one settled currency and misses nothing of the others. The identity of a
+file is its kind, participant, agreement, currency, batch and part; parts run from 000 within a
+batch.
 
 It cannot carry totals for each wallet. The exchange rate is that of the payment, which Alipay+
 tells when it is made; where a quote is absent, no rate is read.
@@ -53,9 +55,12 @@ from portal.core.money import from_minor
 from wallets.formats import antom, columns, naming
 from wallets.formats.antom import Items, Places
 from wallets.formats.columns import BadValue, CannotWrite, Reading, Tally
-from wallets.formats.statement import NOT_A_PAYMENT, Line, Sheet, Statement, refuse
+from wallets.formats.statement import NOT_A_PAYMENT, Line, Room, Sheet, Statement, refuse
 
 BATCH_BY = ("wallet", "settled_currency")
+ROOM = Room(
+    other_movements=False, unwritable=',"', about="transactionItems_1022_{currency}_{batch}_A1_000"
+)
 KINDS = {
     "hub_items": "transactionItems", "hub_summary": "summary", "hub_fees": "feeItems",
     "hub_settlement": "settlement",
@@ -291,7 +296,15 @@ def _transactions(
         batch=named.batch if named and named.kind == "hub_items" else "",
         currency=said.currency if said else named.currency if named else "",
     )
-    items = Items(statement, options, places, batch_at=batch_at, ref=ref, named=wanted, widens=True)
+    # A clearing cycle is one day, and its report is made on the next: the folder says which.
+    day = wanted.day_before_folder if wanted else None
+    if day is not None:
+        statement.period_from = statement.period_to = day
+    if wanted is not None:
+        statement.covers_currencies = {wanted.currency}
+    items = Items(
+        statement, options, places, batch_at=batch_at, ref=ref, named=wanted, widens=day is None
+    )
     yield from items.lines(rows)
     if said is None:
         items.check_closed()

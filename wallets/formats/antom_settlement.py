@@ -33,6 +33,7 @@ refund's own id where, as today, its transactionId is its payment's. One batch a
 currency, called by its settlementBatchId.
 
 The period is that of the payments, in business days of UTC+8; it grows while the lines stream.
+A file is about the currency of its name and misses nothing of the others.
 A file without payments is of the day before its folder's, or before the day its batch begins with.
 
 Summary: it settles nothing. Every row is money that is no payment, in the batch that the items
@@ -55,9 +56,13 @@ from portal.core.money import from_minor
 from wallets.formats import antom, columns, naming
 from wallets.formats.antom import Items, Places
 from wallets.formats.columns import BadValue, Reading
-from wallets.formats.statement import NOT_A_PAYMENT, REFUND, Line, Sheet, Statement, refuse
+from wallets.formats.statement import NOT_A_PAYMENT, REFUND, Line, Room, Sheet, Statement, refuse
 
 BATCH_BY = ("wallet", "settled_currency")
+ROOM = Room(
+    other_movements=False, totals=False, says_its_days=False, unwritable=',"',
+    about="settlementItems_{currency}_{batch}_000",
+)  # fmt: skip
 KINDS = {"items": "settlementItems", "summary": "settlementSummary"}
 _ITEMS_NEED = ("settlementBatchId", *antom.ITEMS_NEED)
 _SUMMARY_NEED = (
@@ -143,6 +148,8 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
     if is_summary:
         statement.lines = _Summary(statement, options, places, named).lines(rows)
     else:
+        if named is not None:
+            statement.covers_currencies = {named.currency}
         items = Items(
             statement, options, places, batch_at=places.at("settlementBatchId"), named=named,
             widens=True,

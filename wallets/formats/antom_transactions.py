@@ -37,9 +37,13 @@ from pathlib import Path
 from typing import Any
 
 from wallets.formats import antom, columns, naming
-from wallets.formats.statement import Line, Sheet, Statement, refuse
+from wallets.formats.statement import Line, Room, Sheet, Statement, refuse
 
 BATCH_BY = ("wallet", "settled_currency")
+ROOM = Room(
+    other_movements=False, totals=False, one_day=True, unwritable=',"',
+    about="transactionItems_{day:%Y%m%d}_000",
+)  # fmt: skip
 _NEEDED = tuple(name for name in antom.ITEMS_NEED if not name.startswith("settlement"))
 
 

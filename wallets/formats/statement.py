@@ -131,9 +131,10 @@ class Room:
 
     ``other_movements``: rows that are no payments. ``originals``: which payment a refund is
     of. ``totals``: sums that can lie. ``fees``: what the partner keeps. ``one_day``: a file
-    is about one business day, and older payments are late in it. ``about``: what the name of
-    a file must say besides, with {partner_id}, {day:%Y%m%d}, {number} and {currency} filled
-    in. ``unwritable``: characters that no text of it can hold, beside those that its
+    is about one business day, and older payments are late in it. ``says_its_days``: else a
+    file speaks of whatever days its lines are of. ``about``: what the name of a file must
+    say besides, with {partner_id}, {day:%Y%m%d}, {batch} and {currency} filled in.
+    ``unwritable``: characters that no text of it can hold, beside those that its
     ``encoding`` has not.
     """
 
@@ -142,6 +143,7 @@ class Room:
     totals: bool = True
     fees: bool = True
     one_day: bool = False
+    says_its_days: bool = True
     about: str = ""
     unwritable: str = ""
     encoding: str = "utf-8"
