@@ -39,7 +39,8 @@ as before 2022, the option ``store``. Memory is flat where fees come in the orde
 captures, as they do; else the fees of one ledger day are held. The file is gone through twice,
 once for each ledger. A line's number is that of the line on which its entry begins, counted on
 where entries share one. It cannot carry: a conversion, the payment that a refund is of, more
-than one ledger and currency. Written amounts may be larger than 32 bits only as balances.
+than one ledger and currency, two payouts of one day. Balances and the sums that are retained,
+invoiced or paid out may be larger than 32 bits.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ _MOVEMENTS = {
 RETAINED, INVOICED, PAYOUT, FEE = (
     "fees-retained", "fees-invoiced", "scheduled-for-payout", "capture-fee",
 )  # fmt: skip
+_SUMS = {RETAINED, INVOICED, PAYOUT}
 _OF_FUNDS = {*KINDS, *_MOVEMENTS, PAYOUT}
 _OF_FEES = {FEE, INVOICED}
 _WORDS = columns.letters_of(KINDS)
@@ -509,8 +511,8 @@ class _Reader:
         columns.id_of(ref, "pspReference")
         minors = []
         for name, most in (
-            ("amount", _LARGEST_AMOUNT), ("balanceBefore", LARGEST_MINOR),
-            ("balanceAfter", LARGEST_MINOR),
+            ("amount", LARGEST_MINOR if kind in _SUMS else _LARGEST_AMOUNT),
+            ("balanceBefore", LARGEST_MINOR), ("balanceAfter", LARGEST_MINOR),
         ):  # fmt: skip
             value = raw.get(name)
             if type(value) is not int or not -most <= value <= most:

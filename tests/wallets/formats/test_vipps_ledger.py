@@ -327,6 +327,13 @@ def test_the_ledgers_must_agree_on_what_is_retained(path: Path) -> None:
     assert codes == ["total_differs"]
 
 
+def test_a_sum_may_be_larger_than_its_entries(path: Path) -> None:
+    captures = [entry("capture", 2**31 - 1, f"C{n}") for n in range(3)]
+    payout = {**PAYOUT, "amount": -3 * (2**31 - 1)}
+    problems, lines = told(put(path, *a_day([*captures, payout])))
+    assert (problems, sums(lines)) == ([], (6_442_450_941, 0, 6_442_450_941))
+
+
 def test_a_payout_that_is_not_its_batch_is_refused(path: Path) -> None:
     funds = [*FUNDS[:5], {**PAYOUT, "amount": -28_000}]
     codes = [code for code, _no in samples.errors("vipps_ledger", put(path, *a_day(funds, FEES)),
