@@ -99,9 +99,9 @@ def _close(known: Break, note: str, *, now: datetime) -> None:
 def in_words(cell: Cell) -> str:
     """Say which file is absent, for which business dates, and how much is open without it."""
     feed = cell.feed
-    dates = f"of {cell.last}" if cell.first == cell.last else f"{cell.first} to {cell.last}"
+    dates = f"date {cell.last}" if cell.first == cell.last else f"dates {cell.first} to {cell.last}"
     said = [
-        f"The file of {feed.wallet.name} with the business dates {dates} was due on {cell.due} "
+        f"The file of {feed.wallet.name} with the business {dates} was due on {cell.due} "
         f"by {feed.expected_by:%H:%M} ({feed.wallet.timezone}) and has not come."
     ]
     if cell.open:

@@ -51,7 +51,7 @@ def test_a_file_is_told_absent_at_its_deadline_and_not_before(shop):
     assert (told.run, told.file, told.entry) == (None, None, None)
     assert (told.currency, told.expected_minor, told.opened_at) == ("NOK", 9_725, NOON)
     assert told.note == (
-        "The file of Vipps with the business dates of 2026-10-14 was due on 2026-10-15 by 12:00 "
+        "The file of Vipps with the business date 2026-10-14 was due on 2026-10-15 by 12:00 "
         "(Europe/Oslo) and has not come. Open: 1 entry, 97.25 NOK net."
     )
     opened = AuditEntry.objects.get(verb="payments.file.absent")
