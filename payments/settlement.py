@@ -167,8 +167,6 @@ def sweep_work() -> None:
 
 # --- taking in
 
-_shown = feeds.shown
-
 
 def receive(*, feed: Feed, name: str, path: Path, now: datetime) -> Delivery:
     """Take in one file that is no archive of several; see :func:`take_in`."""
