@@ -366,7 +366,10 @@ class _Reading:
 
 
 class _Stores:
-    """Counts the lines of stores that no location is enrolled as, asking some at a time."""
+    """Counts the lines of stores that no location is enrolled as, asking some at a time.
+
+    Beyond :data:`MOST_REMEMBERED` unknown stores, one that comes again is counted again.
+    """
 
     def __init__(self, own_wallets: Collection[str] | None) -> None:
         self.own = None if own_wallets is None else frozenset(own_wallets)
