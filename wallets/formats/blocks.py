@@ -141,7 +141,7 @@ def parts(
             run = plan.run(text, at, records.reader.number + 1)
             if run.lines is not None:
                 records.skip(run.taken)
-                plan.passed(records.reader.number)
+                plan.passed(records.reader.number, run.taken)
                 yield run.lines
                 at = run.end
                 strict = min(2 * strict, MOST_STRICT) if run.taken < SHORT_RUN else 1
@@ -371,7 +371,7 @@ class Plan:
     ``key`` names the fields by which Reading.known finds a line's batch. Where a layout has no
     such cell, the settled currency is the sale's, the settled gross the gross, the net gross
     less fee. ``ready`` says whether a plain line may stand here, ``passed`` is told the number
-    of the last line of a run.
+    of the last line of a run and how many it has.
     """
 
     reading: Reading
@@ -381,7 +381,7 @@ class Plan:
     fixed: dict[str, str] = field(default_factory=dict)
     zone: ZoneInfo | None = None
     ready: Callable[[], bool] = lambda: True
-    passed: Callable[[int], None] = lambda number: None
+    passed: Callable[[int, int], None] = lambda number, lines: None
 
     def __post_init__(self) -> None:
         self.cells = tuple(self.cells)

@@ -167,7 +167,7 @@ class _Reader:
             )  # fmt: skip
         self.reading.prove_undeclared(self.number, "The T record")
 
-    def passed(self, number: int) -> None:
+    def passed(self, number: int, lines: int) -> None:
         self.number = number
 
     def take(self, number: int, text: str) -> Line | None:
