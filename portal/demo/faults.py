@@ -67,6 +67,8 @@ def why_not(layout: str, fault: str) -> str:
     room = formats.room(layout)
     if fault == LYING_TOTAL and not room.totals:
         return "the file declares no total"
+    if fault == CURRENCY and room.one_currency:
+        return "the file has one currency"
     if fault in (LATE, SETTLED_BEFORE) and not room.says_its_days:
         return "the file says its days only by its lines"
     if fault == FEE and not room.fees:

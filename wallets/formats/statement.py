@@ -130,18 +130,19 @@ class Room:
     """What a layout has room for, so that nothing is lost in silence when it is written.
 
     ``other_movements``: rows that are no payments. ``originals``: which payment a refund is
-    of. ``totals``: sums that can lie. ``fees``: what the partner keeps. ``one_day``: a file
-    is about one business day, and older payments are late in it. ``says_its_days``: else a
-    file speaks of whatever days its lines are of. ``about``: what the name of a file must
-    say besides, with {partner_id}, {day:%Y%m%d}, {batch} and {currency} filled in.
-    ``unwritable``: characters that no text of it can hold, beside those that its
-    ``encoding`` has not.
+    of. ``totals``: sums that can lie. ``fees``: what the partner keeps. ``one_currency``: no
+    line of a file has another currency than the file. ``one_day``: a file is about one
+    business day, and older payments are late in it. ``says_its_days``: else a file speaks of
+    whatever days its lines are of. ``about``: what the name of a file must say besides, with
+    {partner_id}, {day:%Y%m%d}, {batch} and {currency} filled in. ``unwritable``: characters
+    that no text of it can hold, beside those that its ``encoding`` has not.
     """
 
     other_movements: bool = True
     originals: bool = True
     totals: bool = True
     fees: bool = True
+    one_currency: bool = False
     one_day: bool = False
     says_its_days: bool = True
     about: str = ""

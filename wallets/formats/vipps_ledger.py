@@ -70,7 +70,7 @@ from wallets.formats.statement import (
 )
 
 BATCH_BY = ("currency",)
-ROOM = Room(originals=False)
+ROOM = Room(originals=False, one_currency=True)
 FUNDS, FEES = "funds", "fees"
 KINDS = {"capture": SALE, "refund": REFUND}
 _MOVEMENTS = {

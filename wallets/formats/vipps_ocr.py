@@ -56,7 +56,7 @@ from wallets.formats.statement import (
 )
 
 BATCH_BY = ("store", "currency")
-ROOM = Room(other_movements=False, originals=False, fees=False, encoding="ascii")
+ROOM = Room(other_movements=False, originals=False, fees=False, one_currency=True, encoding="ascii")
 CURRENCY = "NOK"
 WIDTH = 80
 SENDER = "00009000"

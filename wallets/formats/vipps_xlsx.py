@@ -67,7 +67,7 @@ from wallets.formats.statement import (
 from wallets.formats.workbook import Cell
 
 BATCH_BY = ("store", "currency")
-ROOM = Room(other_movements=False, originals=False)
+ROOM = Room(other_movements=False, originals=False, says_its_days=False, one_currency=True)
 KINDS = {"Salg": SALE, "Refundering": REFUND}
 _WORDS = columns.letters_of(KINDS)
 TITLE, FROM, TO, NUMBER = "Oppgjørsrapport", "Fra dato", "Til dato", "Organisasjonsnummer"
@@ -418,7 +418,7 @@ def batch_ref(*, number: int, day: date, store: str, wallet: str, currency: str)
 def write(path: Path, sheet: Sheet, options: dict[str, Any]) -> list[int]:
     """Write a workbook, the same bytes for the same sheet; return each sheet line's row.
 
-    A batch is called ``<Vippsnummer>-<settlement>``; its lines stand together. Salgsdato is the
+    A batch is called ``<Vippsnummer>-<settlement>``; its lines are put together. Salgsdato is the
     local day of a line, or the last day of the period.
     """
     zone = columns.zone_of(options, "Europe/Oslo")
@@ -428,18 +428,16 @@ def write(path: Path, sheet: Sheet, options: dict[str, Any]) -> list[int]:
         [FROM, "", sheet.period_from.strftime(_DAY)], [TO, "", sheet.period_to.strftime(_DAY)],
         [], [], list(_WRITTEN),
     ]  # fmt: skip
-    numbers = []
+    numbers = [0] * len(sheet.lines)
     misstate = sheet.misstate_minor
-    closed: set[int] = set()
-    for index, lines in groupby(sheet.lines, lambda line: line.batch):
+    order = sorted(range(len(sheet.lines)), key=lambda position: sheet.lines[position].batch)
+    for index, positions in groupby(order, lambda position: sheet.lines[position].batch):
         batch = sheet.batches[index]
         unit, _dash, settlement = batch.ref.rpartition("-")
         paid_on = (batch.value_date or sheet.made_on).strftime(_DAY)
-        if index in closed:
-            raise CannotWrite(f"The lines of {batch.ref} do not stand together.")
-        closed.add(index)
         net = 0
-        for line in lines:
+        for position in positions:
+            line = sheet.lines[position]
             if columns.one_currency(line) != currency or line.store != unit:
                 raise CannotWrite(f"{line.ref}: a block has one sale unit, and only {currency}.")
             if line.kind not in _WORDS:
@@ -453,7 +451,7 @@ def write(path: Path, sheet: Sheet, options: dict[str, Any]) -> list[int]:
                 f"Sale unit {unit}", unit, "Vipps Bedrift", line.ref, line.merchant_ref, *sums,
                 _WORDS[line.kind], settlement, paid_on,
             ])  # fmt: skip
-            numbers.append(len(rows))
+            numbers[position] = len(rows)
         total = from_minor(net + misstate, currency)
         misstate = 0
         rows += [[TOTAL, *[""] * 9, settlement, paid_on, total, "05030000001"], []]

@@ -262,9 +262,17 @@ def test_what_the_table_cannot_say_is_not_written(path: Path) -> None:
     ):  # fmt: skip
         with pytest.raises(CannotWrite):
             vipps_xlsx.write(path, samples.sheet("vipps_xlsx", [other], wallet="vipps"), OPTIONS)
-    sheet = samples.sheet("vipps_xlsx", [one, one._replace(store="100002"), one], wallet="vipps")
-    with pytest.raises(CannotWrite):
-        vipps_xlsx.write(path, sheet, OPTIONS)
+
+
+def test_the_lines_of_a_sale_unit_are_put_together(path: Path) -> None:
+    one = samples.line(occurred_at="")
+    lines = [one._replace(ref="1"), one._replace(ref="2", store="100002"), one._replace(ref="3")]
+    sheet = samples.sheet("vipps_xlsx", lines, wallet="vipps")
+    assert vipps_xlsx.write(path, sheet, OPTIONS) == [9, 13, 10]
+    _statement, read = samples.read_all("vipps_xlsx", path, OPTIONS)
+    assert [(line.ref, line.store) for line in read] == [
+        ("1", "100001"), ("3", "100001"), ("2", "100002"),
+    ]  # fmt: skip
 
 
 @st.composite
