@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
 from payments import absence, breaks, due, queries, reconciliation, settlement
@@ -68,6 +68,13 @@ def test_it_is_told_once_however_often_one_looks(missed, django_assert_num_queri
             absence.watch(now=NOON + timedelta(minutes=minutes))
     assert list(Break.objects.all()) == [missed]
     assert [verb for verb, _who, _note in acts()] == ["payments.file.absent"]
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="asks SQLite how it finds rows")
+def test_absences_are_found_without_walking_through_all_breaks(db):
+    plan = due.absence_breaks(since=DAY).explain()
+    assert "USING INDEX absences_by_date" in plan
+    assert "SCAN payments_break\n" not in plan + "\n"
 
 
 def test_nothing_is_written_where_nothing_is_absent(alliance, django_assert_num_queries):
