@@ -57,6 +57,14 @@ def place_text(kind: str, place: Any) -> str:
     return str(place.get("heading", ""))
 
 
+def _facts_hint(kind: str) -> str:
+    if kind == said.FIXED:
+        return _now(
+            "Its row, and its first and last character, such as 12-23. Empty: there is none."
+        )
+    return _now("Its row, and # with its position from 1, such as #2. Empty: there is none.")
+
+
 class PlaceField(forms.CharField):
     """Where something stands; cleaned to a place of the kind of file, or None."""
 
@@ -89,21 +97,20 @@ class Row:
     problems: list[str] = field(default_factory=list)
 
     @property
-    def id(self) -> str:
-        return f"about-{self.fields[0].auto_id}".replace(".", "-")
-
-    @property
     def is_box(self) -> bool:
         return isinstance(self.fields[0].field, forms.BooleanField)
 
 
 @dataclass
 class Section:
+    """A group of questions; one with ``heads`` is a table under these headings."""
+
     name: str
     title: str
     about: str
     rows: list[Row]
     problems: list[str] = field(default_factory=list)
+    heads: tuple[str, ...] = ()
 
 
 def _places_hint(kind: str) -> str:
@@ -115,6 +122,22 @@ def _places_hint(kind: str) -> str:
         "The heading as it is written, or # and the position from 1, such as #3. Empty: there is "
         "none."
     )
+
+
+def _heads(section: str, kind: str) -> tuple[str, ...]:
+    """Return the headings of a section that is a table of questions."""
+    where = _now("Characters") if kind == said.FIXED else _now("Column")
+    return {
+        "facts": (_now("What"), _now("Row"), where, _now("Text in front")),
+        "columns": (_now("What we need"), where),
+        "types": (_now("The partner's word"), _now("stands for")),
+        "wallets": (_now("The partner's word"), _now("is the wallet")),
+    }.get(section, ())
+
+
+def _names_itself(box: forms.Field) -> None:
+    """Give a field of a table its name: there it has no label of its own."""
+    box.widget.attrs["aria-label"] = str(box.label)
 
 
 class DescriptionForm(forms.Form):
@@ -161,6 +184,10 @@ class DescriptionForm(forms.Form):
             box = forms.CharField(required=False, max_length=key.most, strip=False)
         box.initial, box.label = value, label(key.name)
         box.widget.attrs["autocomplete"] = "off"
+        if key.takes == "text":
+            box.widget.attrs["size"] = min(max(key.most, 4), 48)
+        if key.takes in ("place", "fact"):
+            _names_itself(box)
         self.fields[name] = box
 
     def _fact(self, name: str, key: Key, value: Any) -> None:
@@ -173,6 +200,8 @@ class DescriptionForm(forms.Form):
         text.label = (_now("Like, of: %s") if word == "like" else _now("Text in front of: %s")) % (
             label(key.name)
         )
+        for one in (row, text):
+            _names_itself(one)
         self.fields[f"{name}.row"], self.fields[f"{name}.{word}"] = row, text
 
     def _table(self, name: str, choices: list[tuple[str, str]]) -> None:
@@ -184,6 +213,8 @@ class DescriptionForm(forms.Form):
             right = forms.ChoiceField(choices=choices, required=False, initial=means)
             left.label = _now("Word %s") % (number + 1)
             right.label = _now("Word %s stands for") % (number + 1)
+            for one in (left, right):
+                _names_itself(one)
             self.fields[f"{name}.{number}.word"] = left
             self.fields[f"{name}.{number}.means"] = right
 
@@ -260,12 +291,13 @@ class DescriptionForm(forms.Form):
         for name, (title, keys) in SECTIONS.items():
             about = {
                 "columns": _places_hint(self.kind),
-                "facts": f"{_now('Row and place of what stands above the rows.')} "
-                f"{_places_hint(self.kind)}",
+                "facts": _facts_hint(self.kind),
                 "types": _now("What the words of the type column stand for."),
                 "wallets": _now("Only for a hub's file: whose code each word is."),
             }.get(name, "")  # fmt: skip
-            section = Section(name, _now(title), about, [], lacks.pop(name, []))
+            section = Section(
+                name, _now(title), about, [], lacks.pop(name, []), _heads(name, self.kind)
+            )
             for key in keys:
                 if self.kind in key.kinds:
                     full = f"{name}.{key.name}"
@@ -299,7 +331,7 @@ def problems_of(description: Any) -> dict[str, list[str]]:
 
 
 def shown(description: Any) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return a description in words: (title, [(what, how)]) for every section that says much."""
+    """Return a description in words: (title, [(what, how)]), with what is as usual."""
     if not isinstance(description, dict):
         return []
     file = description.get("file")
@@ -307,19 +339,21 @@ def shown(description: Any) -> list[tuple[str, list[tuple[str, str]]]]:
     found = []
     for name, (title, keys) in SECTIONS.items():
         now = description.get(name)
-        if not isinstance(now, dict) or not now:
-            continue
-        if not keys:
+        now = now if isinstance(now, dict) else {}
+        if keys:
+            said_or_usual = [(key, now.get(key.name, key.default)) for key in keys]
+            rows = [
+                (label(key.name), _in_words(kind, key, value))
+                for key, value in said_or_usual
+                if kind in key.kinds and value not in (None, "", (), [])
+            ]
+        else:
             rows = [
                 (word, _now(said.MEANINGS.get(str(means), str(means))))
                 for word, means in now.items()
             ]
-        else:
-            rows = [
-                (label(key.name), _in_words(kind, key, now[key.name]))
-                for key in keys if key.name in now
-            ]  # fmt: skip
-        found.append((_now(title), rows))
+        if rows:
+            found.append((_now(title), rows))
     return found
 
 
