@@ -158,7 +158,7 @@ def _structures(data: bytes) -> Iterator[Case]:
 
 
 def _amount_texts() -> tuple[bytes, ...]:
-    return (b"9876.54", b"9876,54", b"000987654", b"987654", b"9876.5400")
+    return (b"9876.54", b"9876,54", b"9.876,54", b"000987654", b"987654")
 
 
 def _written_amount(data: bytes, *, is_book: bool) -> bytes:
