@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from wallets.formats.__main__ import describe
+
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -22,3 +24,7 @@ def test_every_document_is_on_the_index() -> None:
     index = (ROOT / "docs" / "index.md").read_text()
     named = {path.name for path in DOCUMENTS[1:]} - {"index.md"}
     assert [name for name in sorted(named) if f"({name})" not in index] == []
+
+
+def test_the_page_of_layouts_is_what_the_layouts_say() -> None:
+    assert (ROOT / "docs" / "layouts.md").read_text() == describe()
