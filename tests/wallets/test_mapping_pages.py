@@ -16,6 +16,7 @@ from tests.wallets.formats import samples
 from tests.wallets.formats.cases import CASES, lines_of
 from wallets import formats, mappings
 from wallets.admin.described import DescriptionForm
+from wallets.admin.feed import FeedForm
 from wallets.formats import description, guess
 from wallets.models import Feed, Mapping
 
@@ -348,7 +349,45 @@ def test_a_stored_description_of_any_shape_has_a_page(client, boss, draft):
             assert client.get(page(draft)).status_code == 200, (said, now)
 
 
+def test_the_form_of_a_feed_offers_what_is_in_use_and_no_draft(boss, ready):
+    feed = Feed.objects.get(code="vipps")
+    assert list(FeedForm(instance=feed).fields["mapping"].queryset) == []
+    mappings.switch_on(ready, by=boss, now=NOON)
+    assert list(FeedForm(instance=feed).fields["mapping"].queryset) == [ready]
+    pivo = Feed.objects.get(code="pivo")
+    assert list(FeedForm(instance=pivo).fields["mapping"].queryset) == []
+
+
 # --- guesses
+
+
+def test_a_guess_reads_the_example_as_it_was_described(tmp_path: Path):
+    path = tmp_path / NAME
+    path.write_text(description.EXAMPLE_FILE, encoding="utf-8")
+    made, notes = guess.guess(path, NAME)
+    assert notes == []
+    assert made["trailer"]["count"] == {"position": 2}
+    _statement, lines = samples.read_all(
+        "mapped", path, {"mapping": made, "wallet": "sirio", "timezone": "Europe/Ljubljana"}
+    )
+    assert [(one.ref, one.gross, one.fee) for one in lines] == [
+        ("S-1001", "125000", "375"), ("S-1002", "-450", "0"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\0" * 100, b"\xff\xfe", b"\xff" * 99, b'"' * 5_000, b"a;b;c\n" * 9, b'a,"b\nc,d,e\n',
+     b"1;2;3\n4;5;6\n", "日本語,数,三\n一,二,三\n".encode("utf-16"), b";;;\n;;;\n"],
+)  # fmt: skip
+def test_any_bytes_give_a_guess_that_a_form_can_show(alliance, tmp_path: Path, content: bytes):
+    path = tmp_path / "sample"
+    path.write_bytes(content)
+    made, _notes = guess.guess(path, "{odd} 20269999.csv")
+    assert made["file"]["kind"] in {"delimited", "fixed"}
+    form = DescriptionForm(made, answers(made))
+    assert form.is_valid(), form.errors
+    assert list(DescriptionForm(form.description()).sections())
 
 
 @pytest.mark.parametrize("layout", ["momo_csv", "mobilepay_csv", "alipay_settlement", "mapped"])

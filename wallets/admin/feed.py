@@ -91,8 +91,10 @@ class FeedForm(forms.ModelForm):
                 self.fields[name].required = False
         mapping: Any = self.fields.get("mapping")
         if mapping is not None:
-            of = self.instance.wallet_id
-            mapping.queryset = Mapping.objects.filter(wallet=of) if of else Mapping.objects.none()
+            # A draft was not proved on a sample; it is switched on on its own page.
+            mapping.queryset = Mapping.objects.filter(
+                wallet=self.instance.wallet_id, state=Mapping.State.ON
+            )
 
     # --- each by itself
 
