@@ -262,6 +262,7 @@ class _Reader:
         if element.tag != self.at.of(name):
             return None  # an element of another namespace, such as supplementary data
         if event == "start":
+            _check_place(element, name)
             if name in _TAGS:
                 self.page = None
             elif name == "Ntry":
@@ -640,6 +641,22 @@ def _agrees(stated: tuple[int | None, int | None], found: tuple[int, int]) -> bo
 
 def _shown(minor: int | None, currency: str) -> str:
     return "no sum" if minor is None else f"{from_minor(minor, currency)} {currency}"
+
+
+def _check_place(element: Element, name: str) -> None:
+    """Refuse a file that was put together wrongly: money outside of its entry or statement."""
+    above = [_local(one) for one in element.iterancestors()]
+    if name in {"TxDtls", "Ntry"}:
+        fits = above[:2] == ["NtryDtls", "Ntry"] if name == "TxDtls" else above[0] in _TAGS
+    else:
+        # The root was proved to be a Document, and holds one message.
+        fits = len(above) == 2 or name == "Document"
+    if not fits or name in above:
+        raise refuse(
+            "bad_value", element.sourceline or 1,
+            f"{name} stands inside {above[0] if above else 'nothing'}, where no bank puts it. "
+            "Ask the bank for the file again.",
+        )  # fmt: skip
 
 
 def _forget_before(element: Element) -> None:

@@ -387,6 +387,24 @@ def test_encodings_are_the_declared_one(path: Path) -> None:
     assert told(path) == [("bad_encoding", True)]
 
 
+@pytest.mark.parametrize(
+    ("good", "moved"),
+    [
+        ("<NtryDtls>", "<Other>"),
+        ("<NtryDtls><TxDtls>", "</Ntry><NtryDtls><TxDtls>"),
+        ("</GrpHdr>", "<Ntry></Ntry></GrpHdr>"),
+        ("</RmtInf>", "<Ntry></Ntry></RmtInf>"),
+        ("</RmtInf>", "<Stmt></Stmt></RmtInf>"),
+    ],
+)
+def test_money_outside_of_its_entry_or_statement_is_refused(
+    path: Path, good: str, moved: str
+) -> None:
+    text = camt([statement([VIPPS])]).replace(good, moved, 1)
+    put(path, text.replace("</NtryDtls>", "</Other>") if moved == "<Other>" else text)
+    assert told(path)[-1] == ("bad_value", True)
+
+
 def test_a_cut_file_is_never_read(path: Path) -> None:
     whole = camt([statement([VIPPS, FEE])]).encode().rstrip()
     for cut in {*range(1, len(whole), 37), *range(len(whole) - 60, len(whole))}:
