@@ -70,7 +70,7 @@ _DIGITS = re.compile(r"[0-9]+", re.ASCII)
 def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
     """Return the account and the days of the first account record."""
     text = columns.first_lines(head, "latin-1")[0].removeprefix("ï»¿")
-    if text[:2] != "11" or len(text) < _SHORTEST["11"]:
+    if text[:2] != "11" or len(text) < _SHORTEST["11"] or not text[:32].isprintable():
         return Path(name).stem
     return f"{_account(text)} {text[20:26]}..{text[26:32]}"
 

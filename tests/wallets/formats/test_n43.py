@@ -264,3 +264,11 @@ def test_any_statement_is_read_as_it_was_made(
     assert [(one.page, one.minor, one.remittance) for one in entries] == wanted
     assert [page.opening_minor for page in statement.pages] == [one[0] for one in accounts]
     assert statement.records == len(lines) + 1
+
+
+def test_an_account_that_is_no_text_names_no_file() -> None:
+    record = n43_account().encode("latin-1")
+    assert n43.identify("extracto.n43", record[:9] + b"\0" + record[10:], {}) == "extracto"
+    assert (
+        n43.identify("extracto.n43", record, {}) == f"{n43._account(n43_account())} 261014..261014"
+    )
