@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 import sys
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -182,9 +182,14 @@ _CLOCK = "[0-2][0-9]:[0-5][0-9]:[0-5][0-9]"
 _LAST_HOUR = "23"
 
 
-def unread() -> Cell:
-    """A cell that the layout does not look at."""
-    return Cell("unread", shape="<text>{0,200}+")
+def unread(name: str = "") -> Cell:
+    """A cell that the layout does not look at, or in a few lines, by name and as it stands."""
+    return Cell("unread", name, "<text>{0,200}+")
+
+
+def named(name: str, codes: Mapping[str, str]) -> Cell:
+    """A name that stands for one of our codes; Plan.cut gives the code."""
+    return Cell("named", name, _one_of(codes), tuple((one, str(codes[one])) for one in codes))
 
 
 def constant(*words: str) -> Cell:
@@ -221,14 +226,29 @@ def amount(name: str, of: str = "currency") -> Cell:
     return Cell("amount", name, of=of)
 
 
+def charge(name: str, of: str = "currency") -> Cell:
+    """One of the amounts that are a line's fee together: negative when charged, or nothing."""
+    return Cell("charge", name, of=of)
+
+
+def charge_currency(charge: str) -> Cell:
+    """The currency of a charge, or nothing."""
+    return Cell("charge_currency", f"currency of {charge}", "(?>[A-Z]{3}|)")
+
+
 def rate(*, only: str = "") -> Cell:
     """An exchange rate, or nothing: see columns.rate_of. ``only="converted"`` lines have it."""
     return Cell("rate", "rate", "[0-9.]{0,17}+", only=only)
 
 
-def instant() -> Cell:
+def instant(name: str = "instant") -> Cell:
     """A time with offset, as a line has it, or nothing: see columns.instant_of."""
-    return Cell("instant", "instant", "[0-9T:+.-]{0,40}+")
+    return Cell("instant", name, "[0-9T:+.-]{0,40}+")
+
+
+def date(name: str) -> Cell:
+    """A day without an hour, as the plan says days are written; the layout proves it."""
+    return Cell("date", name, "<day>")
 
 
 def day() -> Cell:
@@ -258,7 +278,8 @@ class Writing:
     """How a layout writes cells, amounts and days.
 
     ``short``: amounts have as few decimals as say them, at least one. ``unsigned``: the kind
-    turns them. ``minor``: they are a sign and 14 digits of minor units.
+    turns them. ``minor``: they are a sign and 14 digits of minor units. ``whole``: they are as
+    many digits of minor units as say them.
     """
 
     delimiter: str
@@ -266,6 +287,7 @@ class Writing:
     short: bool = False
     unsigned: bool = False
     minor: bool = False
+    whole: bool = False
     day: str = "%Y-%m-%d"
     end: str = "\n"
 
@@ -279,6 +301,8 @@ class Writing:
         if self.minor:
             # Thirteen digits and no more: see LARGEST_MINOR.
             return "[+-]0[0-9]{13}"
+        if self.whole:
+            return f"{sign}[0-9]{{1,12}}+"
         if decimals == 2:
             digits = "{1,2}+" if self.short else "{2}"
             return f"{sign}[0-9]{{1,10}}+{re.escape(self.mark)}[0-9]{digits}"
@@ -301,17 +325,22 @@ def pattern_of(cells: tuple[Cell, ...], writing: Writing, ascii_only: bool) -> r
         "<sign>": f"[{signs}]",
         "<text>": f"[ {signs}]" if ascii_only else rf'[^\x00-\x1f\x7f"{delimiter}]',
         # Which of them are days is proved later, for each different one.
-        "<day>": f"[0-9/-]{{{writing.day_size}}}",
+        "<day>": f"[0-9/.-]{{{writing.day_size}}}",
     }  # fmt: skip
     currencies = [cell.name for cell in cells if cell.what == "currency"]
     rows = []
-    for codes in product(_codes(), repeat=len(currencies)):
+    # Amounts in minor units are written in one way, whatever their currency.
+    choices = [(2, "[A-Z]{3}")] if writing.minor or writing.whole else _codes()
+    for codes in product(choices, repeat=len(currencies)):
         of = dict(zip(currencies, codes, strict=True))
         shapes = []
         for cell in cells:
             shape = cell.shape
             if cell.what == "amount":
                 shape = writing.amount(of[cell.of][0])
+            elif cell.what == "charge":
+                amount_shape = writing.amount(of[cell.of][0])
+                shape = amount_shape and f"(?>{amount_shape}|)"
             elif cell.what == "currency":
                 shape = of[cell.name][1]
             for word, meant in stands_for.items():
@@ -351,6 +380,18 @@ class Run(NamedTuple):
     end: int = 0
 
 
+class Money(NamedTuple):
+    """The proved amounts of a run, by column: minor units to add up, digits for the lines."""
+
+    kinds: list[str]
+    paid: list[int]
+    fee: list[int]
+    gross_texts: Iterable[str]
+    paid_texts: Iterable[str]
+    fee_texts: Iterable[str]
+    net_texts: Iterable[str]
+
+
 class NotPlain(ValueError):
     """A run whose columns do not prove: the strict path goes over it line by line."""
 
@@ -371,7 +412,10 @@ class Plan:
     ``key`` names the fields by which Reading.known finds a line's batch. Where a layout has no
     such cell, the settled currency is the sale's, the settled gross the gross, the net gross
     less fee. ``ready`` says whether a plain line may stand here, ``passed`` is told the number
-    of the last line of a run and how many it has.
+    of the last line of a run and how many it has. ``known`` stands in for Reading.known.
+
+    A layout whose amounts or times stand in other cells says how they are taken by overriding
+    :meth:`money`, :meth:`fields` or :meth:`times`; :meth:`noted` is told what was taken.
     """
 
     reading: Reading
@@ -382,11 +426,19 @@ class Plan:
     zone: ZoneInfo | None = None
     ready: Callable[[], bool] = lambda: True
     passed: Callable[[int, int], None] = lambda number, lines: None
+    known: dict[tuple[str, ...], int] | None = None
 
     def __post_init__(self) -> None:
-        self.cells = tuple(self.cells)
         self.days = Days(self.writing.day, self.zone)
-        self.words = {word: meant for cell in self.cells for word, meant in cell.words}
+        self.declare(self.cells)
+
+    def declare(self, cells: Sequence[Cell]) -> None:
+        """Take other cells from now on, as where headings come again."""
+        self.cells = tuple(cells)
+        self.words = {
+            word: meant for cell in self.cells if cell.what == "kind" for word, meant in cell.words
+        }
+        self.codes = {cell.name: dict(cell.words) for cell in self.cells if cell.what == "named"}
         self.signs = {word: _SIGNS[meant] for word, meant in self.words.items()}
         self.turns = {word: _TURNS[meant] for word, meant in self.words.items()}
         self.only = {cell.name: cell.only for cell in self.cells}
@@ -424,6 +476,8 @@ class Plan:
             cell.name: cells[position:-1:width]
             for position, cell in enumerate(self.cells) if cell.name
         }  # fmt: skip
+        for name, codes in self.codes.items():
+            of[name] = list(map(codes.__getitem__, of[name]))
         return of, len(cells) // width, found.end()
 
     def _keys(self, of: dict[str, list[str]]) -> set[tuple[str, ...]]:
@@ -433,12 +487,15 @@ class Plan:
             return {tuple(one for choice in choices for one in choice)}
         return set(self._each_key(of))
 
+    def _known(self) -> dict[tuple[str, ...], int]:
+        return self.reading.known if self.known is None else self.known
+
     def _each_key(self, of: dict[str, list[str]]) -> Iterator[tuple[str, ...]]:
         return zip(*(of.get(name) or repeat(self.fixed[name]) for name in self.key), strict=False)
 
     def _opened(self, of: dict[str, list[str]], keys: set[tuple[str, ...]], count: int) -> int:
         """Return how many lines stand before the first one whose batch is not open."""
-        known = self.reading.known
+        known = self._known()
         if keys <= known.keys():
             return count
         return next(at for at, key in enumerate(self._each_key(of)) if key not in known)
@@ -460,6 +517,28 @@ class Plan:
         one_currency = paid_codes is codes or paid_codes == codes
         if not EXPONENTS.keys() >= (set(codes) if one_currency else {*codes, *paid_codes}):
             raise NotPlain
+        money = self.money(of)
+        times = self.times(of)
+        for cell in self.cells:
+            if cell.what == "text":
+                _prove_texts(of[cell.name], ascii_only)
+        rates = self._rates(of, codes, paid_codes, one_currency)
+        taken = self.fields(of, money.kinds)
+        batches = self._counted(of, keys, count, money.paid, money.fee)
+        self.noted(of, number, batches, money)
+        rows = zip(
+            range(number, number + count), batches, taken["wallet"], money.kinds, taken["ref"],
+            taken["store"], codes, money.gross_texts, paid_codes, money.paid_texts,
+            money.fee_texts, money.net_texts, rates, taken["merchant_ref"], times,
+            taken["original_ref"], strict=False,
+        )  # fmt: skip
+        return map(tuple.__new__, repeat(Line), rows)
+
+    def money(self, of: dict[str, list[str]]) -> Money:
+        """Return the amounts of a run; NotPlain if a sum or a sign of theirs is wrong."""
+        codes = of["currency"]
+        paid_codes = of.get("settled_currency", codes)
+        one_currency = paid_codes is codes or paid_codes == codes
         words = of["kind"]
         gross, gross_texts = self._minor(of["gross"], words)
         paid, paid_texts = gross, gross_texts
@@ -478,12 +557,11 @@ class Plan:
             stated, net_texts = self._minor(of["net"], words)
             if stated != net:
                 raise NotPlain
-        times = self._times(of)
-        for cell in self.cells:
-            if cell.what == "text":
-                _prove_texts(of[cell.name], ascii_only)
-        rates = self._rates(of, codes, paid_codes, one_currency)
-        kinds = map(self.words.__getitem__, words)
+        kinds = list(map(self.words.__getitem__, words))
+        return Money(kinds, paid, fee, gross_texts, paid_texts, fee_texts, net_texts)
+
+    def fields(self, of: dict[str, list[str]], kinds: list[str]) -> dict[str, Iterable[str]]:
+        """Return what stands in lines as it stands in cells: ids and texts."""
         fields = {
             "wallet": of.get("wallet"), "ref": of["ref"], "store": of.get("store"),
             "merchant_ref": of.get("merchant_ref"), "original_ref": of.get("original_ref"),
@@ -491,20 +569,20 @@ class Plan:
         for name, only in self.only.items():
             if only in _SIGNS:
                 fields[name] = [
-                    one if self.words[word] == only else ""
-                    for one, word in zip(of[name], words, strict=True)
+                    one if kind == only else "" for one, kind in zip(of[name], kinds, strict=True)
                 ]
-        taken = {
+        return {
             name: repeat(self.fixed.get(name, "")) if column is None else column
             for name, column in fields.items()
         }
-        batches = self._counted(of, keys, count, paid, fee)
-        rows = zip(
-            range(number, number + count), batches, taken["wallet"], kinds, taken["ref"],
-            taken["store"], codes, gross_texts, paid_codes, paid_texts, fee_texts, net_texts,
-            rates, taken["merchant_ref"], times, taken["original_ref"], strict=False,
-        )  # fmt: skip
-        return map(tuple.__new__, repeat(Line), rows)
+
+    def noted(
+        self, of: dict[str, list[str]], number: int, batches: Iterable[int], money: Money
+    ) -> None:
+        """Take down what a layout counts besides; all that is here is proved.
+
+        ``number`` is the first line's, ``batches`` the batch of each, without an end if one.
+        """
 
     def _counted(
         self,
@@ -515,7 +593,7 @@ class Plan:
         fee: list[int],
     ) -> Iterable[int]:
         """Add the sums of the lines to their batches; return the batch of each."""
-        known, tallies = self.reading.known, self.reading.tallies
+        known, tallies = self._known(), self.reading.tallies
         self.reading.statement.records += count
         if len(keys) == 1:
             [key] = keys
@@ -524,6 +602,14 @@ class Plan:
             tallies[batch].add_all(count, gross_sum, fee_sum, gross_sum - fee_sum)
             return repeat(batch)
         batches = list(map(known.__getitem__, self._each_key(of)))
+        if batches == sorted(batches):
+            # The lines of a batch stand together.
+            at = 0
+            for batch, counted in Counter(batches).items():
+                part, at = slice(at, at + counted), at + counted
+                gross_sum, fee_sum = sum(paid[part]), sum(fee[part])
+                tallies[batch].add_all(counted, gross_sum, fee_sum, gross_sum - fee_sum)
+            return batches
         gross_sums, fee_sums = dict.fromkeys(batches, 0), dict.fromkeys(batches, 0)
         for batch, gross_minor, fee_minor in zip(batches, paid, fee, strict=True):
             gross_sums[batch] += gross_minor
@@ -532,6 +618,45 @@ class Plan:
             gross_sum, fee_sum = gross_sums[batch], fee_sums[batch]
             tallies[batch].add_all(counted, gross_sum, fee_sum, gross_sum - fee_sum)
         return batches
+
+    def minor(self, texts: list[str]) -> tuple[list[int], list[str]]:
+        """Return minor units and digits of amounts that have signs of their own."""
+        return self._minor(texts, [])
+
+    def few(self, texts: list[str]) -> tuple[list[int], Iterable[str]]:
+        """Do the same for amounts of which many are equal, as fees are."""
+        return self._few(texts, [])
+
+    def charged(
+        self, of: dict[str, list[str]], paid_codes: list[str]
+    ) -> tuple[list[int], Iterable[str]]:
+        """Return the fee of each line, the sum of its charges, and its digits.
+
+        NotPlain where a charge is in another currency than what is paid.
+        """
+        sums: list[int] = []
+        texts: list[str] = []
+        for cell in self.cells:
+            if cell.what == "charge_currency":
+                codes = of[cell.name]
+                if codes != paid_codes and not all(
+                    not one or one == paid for one, paid in zip(codes, paid_codes, strict=True)
+                ):
+                    raise NotPlain
+            elif cell.what == "charge":
+                charges = of[cell.name]
+                minor_of = {"": 0}
+                if different := list(filter(None, set(charges))):
+                    found, _digits = self.minor(different)
+                    minor_of |= {one: -minor for one, minor in zip(different, found, strict=True)}
+                more = list(map(minor_of.__getitem__, charges))
+                if sums:
+                    sums, texts = list(map(add, sums, more)), []
+                else:
+                    text_of = {one: str(minor) for one, minor in minor_of.items()}
+                    sums, texts = more, list(map(text_of.__getitem__, charges))
+        sums = sums or [0] * len(paid_codes)
+        return sums, texts or map(str, sums)
 
     def _minor(self, texts: list[str], words: list[str]) -> tuple[list[int], list[str]]:
         """Return the minor units of amounts whose shape is proved, and their digits."""
@@ -584,7 +709,7 @@ class Plan:
                 columns.rate_of(one)
         return rates
 
-    def _times(self, of: dict[str, list[str]]) -> Iterable[str]:
+    def times(self, of: dict[str, list[str]]) -> Iterable[str]:
         """Return when the lines occurred; raise ValueError for a time that there is not."""
         if "instant" in of:
             instants = of["instant"]

@@ -36,16 +36,16 @@ that a refund is of, rows that are no payments, a file without rows.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from itertools import chain, combinations
-from operator import itemgetter
+from itertools import chain, combinations, compress
+from operator import add, itemgetter, neg
 from pathlib import Path
 from typing import Any
 
 from portal.core.money import from_minor
-from wallets.formats import columns
+from wallets.formats import blocks, columns
 from wallets.formats.columns import (
     Amounts,
     BadValue,
@@ -91,6 +91,15 @@ SECTIONS = {
         Column("Refund"), Column("Net"),
     ),
 }  # fmt: skip
+_PLAIN = {
+    "SalesDate": blocks.date("sold_on"), _UNIT: blocks.ident("store"),
+    "TransactionId": blocks.ident("ref"), "SettlementId": blocks.ident("settlement"),
+    "OrderID": blocks.text("merchant_ref"), "SettlementDate": blocks.ident("paid_on"),
+    "Gross": blocks.amount("captured"), "Currency": blocks.currency(),
+    "Fee": blocks.amount("charged"), "Refund": blocks.amount("refunded"),
+    "Net": blocks.amount("net"),
+}  # fmt: skip
+"""The cells of a row as most have them, for reading many at once."""
 _ABOUT = ("OrganizationNumber", "Name")
 """First cells of the headings over one row that is not read."""
 
@@ -152,7 +161,6 @@ class _Head:
     amounts: Amounts
     gross: int
     refund: int
-    captured: int = 0
     refunded: int = 0
 
 
@@ -161,7 +169,7 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
 
     The period is the first row's SalesDate and is widened while the lines stream.
     """
-    records = columns.physical_lines(path, options)
+    records = blocks.Records(path, options)
     passed: list[tuple[int, str]] = []
     at: int | None = None
     declared = False
@@ -198,8 +206,57 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
     with path.open("rb") as file:
         identity = identify(path.name, file.read(_HEAD), options)
     statement = Statement(identity=identity, period_from=day, period_to=day, lines=iter(()))
-    statement.lines = _Reader(statement, options).lines(chain(passed, records))
+    statement.lines = chain.from_iterable(_Reader(statement, options).parts(passed, records))
     return statement
+
+
+class _Plan(blocks.Plan):
+    """Rows with captured and refunded in columns of their own, and a fee below zero."""
+
+    reader: _Reader
+    net_differs: list[bool]
+
+    def money(self, of: dict[str, list[str]]) -> blocks.Money:
+        captured, gross_texts = self.minor(of["captured"])
+        refunded, _texts = self.few(of["refunded"])
+        if min(captured) < 0 or max(refunded) > 0:
+            raise blocks.NotPlain
+        gross = captured
+        if any(refunded):
+            if any(compress(captured, refunded)):
+                raise blocks.NotPlain
+            gross = list(map(add, captured, refunded))
+            gross_texts = list(map(str, gross))
+        charged, _texts = self.few(of["charged"])
+        fee = list(map(neg, charged))
+        stated, net_texts = self.minor(of["net"])
+        net = list(map(add, gross, charged))
+        self.net_differs = []
+        if stated != net:
+            if not all(
+                one == paid or one == paid - refund
+                for one, paid, refund in zip(stated, net, refunded, strict=True)
+            ):
+                raise blocks.NotPlain
+            self.net_differs = [one != paid for one, paid in zip(stated, net, strict=True)]
+            net_texts = list(map(str, net))
+        kinds = [SALE if one > 0 else REFUND if one else NOT_A_PAYMENT for one in gross]
+        self.refunded = refunded
+        for one in set(of["sold_on"]):
+            self.days[one]
+        return blocks.Money(kinds, gross, fee, gross_texts, gross_texts, map(str, fee), net_texts)
+
+    def noted(
+        self, of: dict[str, list[str]], number: int, batches: Iterable[int], money: blocks.Money
+    ) -> None:
+        reader = self.reader
+        for batch, minor in compress(zip(batches, self.refunded, strict=False), self.refunded):
+            reader.heads_at[batch].refunded += minor
+        if self.net_differs:
+            reader.left_out += sum(self.net_differs)
+            reader.left_out_at = reader.left_out_at or number + self.net_differs.index(True)
+        for one in set(of["sold_on"]):
+            reader.sold_on(date.fromisoformat(self.days[one][0][:-1]))
 
 
 class _Reader:
@@ -213,16 +270,29 @@ class _Reader:
         self.about = False
         # Settlements of the sections now open, and to which of them rows were found to belong.
         self.heads: dict[tuple[str, str, str], _Head] = {}
-        self.belongs: dict[tuple[str, str, str, str], _Head] = {}
+        self.belongs: dict[tuple[str, ...], int] = {}
+        self.heads_at: dict[int, _Head] = {}
         self.rows_came = False
         self.number = 1
         self.days: dict[str, date] = {}
         self.repaired = self.left_out = self.left_out_at = 0
         self.width = 0
         self.cells: Any = None
+        self.plan = _Plan(
+            self.reading, (), blocks.Writing(",", day=_DAY),
+            ("store", "settlement", "paid_on", "currency"), {"wallet": self.wallet},
+            ready=lambda: self.cells is not None, passed=self.passed, known=self.belongs,
+        )  # fmt: skip
+        self.plan.reader = self
 
-    def lines(self, records: Iterator[tuple[int, str]]) -> Iterator[Line]:
-        yield from self.reading.each(records, self.take)
+    def passed(self, number: int, lines: int) -> None:
+        self.number, self.rows_came = number, True
+
+    def parts(
+        self, before: list[tuple[int, str]], records: blocks.Records
+    ) -> Iterable[Iterable[Line]]:
+        yield self.reading.each(before, self.take)
+        yield from blocks.parts(records, self.plan, self.reading.each, self.take)
         self._close(self.number)
         warn = self.statement.warn
         if self.left_out:
@@ -321,9 +391,9 @@ class _Reader:
         batch.value_date, batch.declared_count = value_date, count
         batch.declared_gross_minor, batch.declared_fee_minor = gross + refund, -fee
         batch.declared_net_minor = payout
-        self.heads[unit, settlement, currency] = _Head(
-            index, number, unit, settlement, paid_on, currency, amounts, gross, refund
-        )
+        head = _Head(index, number, unit, settlement, paid_on, currency, amounts, gross, refund)
+        self.heads[unit, settlement, currency] = self.heads_at[index] = head
+        self.belongs[unit, settlement, paid_on, currency] = index
 
     def _fee(self, number: int, cells: list[str]) -> None:
         """Prove a fee that is charged to another account; it is in no settlement."""
@@ -339,6 +409,10 @@ class _Reader:
                 raise BadValue("bad_columns", f"Headings without a {SETTLEMENT} before them.")
             at = self.sections[TRANSACTION].at
             self.width = len(cells)
+            plain = [blocks.constant(TRANSACTION), *[blocks.unread()] * (self.width - 1)]
+            for name, cell in _PLAIN.items():
+                plain[at[name]] = cell
+            self.plan.declare(plain)
             self.cells = itemgetter(
                 *(at[name] for name in ("SalesDate", _UNIT, "TransactionId", "SettlementId",
                                         "OrderID", "SettlementDate", "Currency", *_AMOUNTS))
@@ -351,17 +425,20 @@ class _Reader:
         for head in self.heads.values():
             tally, batch = self.reading.tallies[head.index], self.statement.batches[head.index]
             self.reading.prove(batch, tally, head.line_no)
-            wrong = (head.captured, head.refunded) != (head.gross, head.refund)
+            captured = tally.gross - head.refunded
+            wrong = (captured, head.refunded) != (head.gross, head.refund)
             if wrong and tally.gross == batch.declared_gross_minor and not self.reading.bad_rows:
                 self.reading.error(
                     "total_differs", head.line_no,
                     f"{batch.ref} declares Gross {from_minor(head.gross, head.currency)} and "
                     f"Refund {from_minor(head.refund, head.currency)}, its rows add up to "
-                    f"{from_minor(head.captured, head.currency)} and "
+                    f"{from_minor(captured, head.currency)} and "
                     f"{from_minor(head.refunded, head.currency)} {head.currency}. "
                     "Ask the partner for a corrected file.",
                 )  # fmt: skip
-        self.heads, self.belongs, self.rows_came = {}, {}, False
+        self.heads, self.rows_came = {}, False
+        self.belongs.clear()
+        self.heads_at.clear()
 
     # -- rows
 
@@ -369,8 +446,10 @@ class _Reader:
         (sold_on, unit, ref, settlement, order, paid_on, currency, gross, fee, refund,
          net) = self.cells(cells)  # fmt: skip
         key = (unit, settlement, paid_on, currency)
-        head = self.belongs.get(key)
-        if head is None:
+        index = self.belongs.get(key)
+        if index is not None:
+            head = self.heads_at[index]
+        else:
             # A row that may still be mended must not be warned of: so its amounts go first.
             for text in (gross, fee, refund, net):
                 self.money[currency][text]
@@ -400,14 +479,11 @@ class _Reader:
         day = self.days.get(sold_on)
         if day is None:
             day = self.days[sold_on] = columns.date_of(sold_on, "SalesDate", _DAY)
-            statement = self.statement
-            statement.period_from = min(statement.period_from, day)
-            statement.period_to = max(statement.period_to, day)
+            self.sold_on(day)
         columns.id_of(ref, "TransactionId")
         order = columns.text_of(order, "OrderID") if order else ""
         kind = SALE if minor > 0 else REFUND if minor < 0 else NOT_A_PAYMENT
         self.reading.tallies[head.index].add(minor, -charged, paid)
-        head.captured += captured
         head.refunded += refunded
         self.rows_came = True
         amount = str(minor)
@@ -416,6 +492,12 @@ class _Reader:
             (number, head.index, self.wallet, kind, ref, unit, currency, amount, currency, amount,
              str(-charged), str(paid), "", order, "", ""),
         )  # fmt: skip
+
+    def sold_on(self, day: date) -> None:
+        """Widen the period by a day."""
+        statement = self.statement
+        statement.period_from = min(statement.period_from, day)
+        statement.period_to = max(statement.period_to, day)
 
     def _head_of(self, number: int, key: tuple[str, str, str, str]) -> _Head:
         """Return the settlement that a row is counted to; warn where the row names another."""
@@ -440,7 +522,7 @@ class _Reader:
                 f"SettlementInfo names {head.unit}, {head.number} of {head.paid_on}. It is "
                 "counted to that one.",
             )  # fmt: skip
-        self.belongs[key] = head
+        self.belongs[key] = head.index
         return head
 
     # -- decimal commas

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.wallets.formats import samples
+from tests.wallets.formats.cases import CASES
 from wallets import formats
 from wallets.formats import blocks
 from wallets.formats.statement import Line, Unreadable
@@ -24,11 +25,14 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "momo_csv": {"wallet": "momo", "timezone": "Europe/Madrid"},
     "pagaqui_fixed": {"wallet": "pagaqui", "timezone": "Europe/Lisbon"},
     "scheme": {"wallet": "bluecode", "timezone": "Europe/Vienna"},
+    "vipps_csv": {"wallet": "vipps", "timezone": "Europe/Oslo"},
 }
 LAYOUTS = sorted(OPTIONS)
 UNSIGNED = ("alipay_settlement", "alipay_transactions")
+NO_MOVEMENTS = ("vipps_csv",)
 DELIMITERS = {
     "alipay_settlement": b"|", "alipay_transactions": b"|", "momo_csv": b";", "scheme": b"|",
+    "vipps_csv": b",",
 }  # fmt: skip
 
 NEVER = 1 << 40
@@ -100,6 +104,8 @@ def some_lines(draw: st.DrawFn, layout: str) -> list[Line]:
             kind = "sale" if kind == "not_a_payment" else kind
             minor = abs(minor) if kind == "sale" else -abs(minor)
             fee = draw(st.integers(min(minor, 0), max(minor, 0)))
+        if layout in NO_MOVEMENTS and kind == "not_a_payment":
+            minor = 0
         currency = draw(st.sampled_from(currencies))
         fields: dict[str, Any] = {
             "kind": kind, "currency": currency, "ref": f"P{number}", "merchant_ref": "mesa 7",
@@ -133,6 +139,8 @@ def some_lines(draw: st.DrawFn, layout: str) -> list[Line]:
 def write(layout: str, path: Path, lines: list[Line]) -> None:
     module = formats.get(layout)
     kept = [one for one in lines if one.merchant_ref.isprintable()]
+    if not kept and not CASES[layout].empty:
+        kept = [samples.line(wallet=OPTIONS[layout]["wallet"])]
     sheet = samples.sheet(layout, kept, wallet=OPTIONS[layout]["wallet"])
     module.write(path, sheet, OPTIONS[layout])
 
