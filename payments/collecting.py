@@ -77,7 +77,9 @@ def _look(feed: Feed, claim: leases.Claim, *, now: datetime) -> Look:
     look = Look()
     try:
         with places.open_place(feed) as place:
-            for arrival in feeds.look(feed, place, now=now):
+            arrivals = feeds.look(feed, place, now=now, alive=_keep(claim))
+            look.wrong += place.closed
+            for arrival in arrivals:
                 _take(feed, place, arrival, look, claim=claim, now=now)
     except places.Unreachable as error:
         look.wrong.append(str(error))

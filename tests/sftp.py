@@ -45,8 +45,12 @@ def private(of: asyncssh.SSHKey, passphrase: str | None = None) -> str:
 class Server:
     """The running server. Its moods may be changed while it runs.
 
-    ``hangs`` names what is never answered: login, listing or reading. ``says_no_size`` is the
-    manner of servers that make a file as it is read. ``extra_names`` are listed and not there.
+    ``hangs`` names what is never answered: login, listing, reading, or below: the listing of a
+    folder below the served one. ``says_no_size`` is the manner of servers that make a file as
+    it is read. ``extra_names`` and ``extra_folders`` are listed and not there; folders below
+    may be ``shut``, or ``gone`` when one looks into them. ``slow`` is how long each listing
+    takes, in seconds; ``asked`` are the folders that were listed, ``most_at_once`` how many
+    were begun side by side.
     """
 
     folder: Path
@@ -54,6 +58,13 @@ class Server:
     hangs: str = ""
     says_no_size: bool = False
     extra_names: list[bytes] = field(default_factory=list)
+    extra_folders: list[bytes] = field(default_factory=list)
+    shut: set[str] = field(default_factory=set)
+    gone: set[str] = field(default_factory=set)
+    slow: float = 0.0
+    asked: list[str] = field(default_factory=list)
+    at_once: int = 0
+    most_at_once: int = 0
     connections: int = 0
     open_now: int = 0
 
@@ -67,19 +78,35 @@ def _in_the_folder(server: Server) -> type[asyncssh.SFTPServer]:
         def __init__(self, chan: Any) -> None:
             super().__init__(chan, chroot=str(server.folder))
 
-        async def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
-            if server.hangs == "listing":
+        def scandir(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+            server.asked.append(path.decode().strip("/."))
+            server.at_once += 1
+            server.most_at_once = max(server.most_at_once, server.at_once)
+            return self.entries(path)
+
+        async def entries(self, path: bytes) -> AsyncIterator[asyncssh.SFTPName]:
+            within = path.decode().strip("/.")
+            if server.hangs == "listing" or (server.hangs == "below" and within):
                 await asyncio.sleep(60)
+            if within in server.shut:
+                raise asyncssh.SFTPPermissionDenied("Not for you")
+            if within in server.gone:
+                raise asyncssh.SFTPNoSuchFile("Not here any more")
+            await asyncio.sleep(server.slow)
             async for name in super().scandir(path):
                 if server.says_no_size:
                     name.attrs.size = 0
                 yield name
-            for extra in server.extra_names:
-                facts = asyncssh.SFTPAttrs(
-                    type=asyncssh.FILEXFER_TYPE_REGULAR, size=3, mtime=1, atime=1,
-                    permissions=0o100644,
-                )  # fmt: skip
-                yield asyncssh.SFTPName(extra, b"", facts)
+            server.at_once -= 1
+            for kind, mode, extras in (
+                (asyncssh.FILEXFER_TYPE_REGULAR, 0o100644, server.extra_names),
+                (asyncssh.FILEXFER_TYPE_DIRECTORY, 0o40755, server.extra_folders),
+            ):
+                for extra in extras if not within else ():
+                    facts = asyncssh.SFTPAttrs(
+                        type=kind, size=3, mtime=1, atime=1, permissions=mode
+                    )
+                    yield asyncssh.SFTPName(extra, b"", facts)
 
         async def read(self, file_obj: Any, offset: int, size: int) -> bytes:
             if server.hangs == "reading":

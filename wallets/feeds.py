@@ -8,16 +8,16 @@ that happens.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from django.db.models import Q, QuerySet
 
-from wallets import wrapping
+from wallets import places, wrapping
 from wallets.models import Feed, Sighting
-from wallets.places import Found, Place
+from wallets.places import Found, Place, Walk
 
 logger = logging.getLogger(__name__)
 
@@ -67,13 +67,24 @@ def due(*, now: datetime) -> QuerySet[Feed]:
 # --- what is there
 
 
-def look(feed: Feed, place: Place, *, now: datetime) -> list[Arrival]:
+def walk(feed: Feed) -> Walk:
+    """Return which folders below its place a feed's files lie in: its pattern says so.
+
+    Where taken files are moved to is none of them. Raises places.Unreachable.
+    """
+    return places.walk(feed.pattern, but=feed.move_to if feed.after == Feed.After.MOVE else "")
+
+
+def look(
+    feed: Feed, place: Place, *, now: datetime, alive: Callable[[], None] = places.nothing
+) -> list[Arrival]:
     """List a place, remember what is there, and return what can be taken, in order of name.
 
     Names beginning with a dot, or ending in .part, .tmp or .filepart, are files still being
-    written; signatures and markers beside a file belong to it. Raises places.Unreachable.
+    written; signatures and markers beside a file belong to it. ``alive`` is called now and
+    then. Raises places.Unreachable.
     """
-    arrivals = list(_files(feed, place.listing()))
+    arrivals = list(_files(feed, place.listing(walk(feed), alive=alive)))
     known = {row.name: row for row in Sighting.objects.filter(feed=feed)}
     new: list[Sighting] = []
     waiting: dict[str, Arrival] = {}
@@ -96,7 +107,9 @@ def look(feed: Feed, place: Place, *, now: datetime) -> list[Arrival]:
             )  # fmt: skip
             row.save(update_fields=["size", "modified", "since", "taken_at"])
     Sighting.objects.bulk_create(new, batch_size=AT_ONCE, ignore_conflicts=True)
-    _forget(row.pk for name, row in known.items() if name not in waiting)
+    if not place.closed:
+        # Else what lies in a folder that is shut today would come again tomorrow.
+        _forget(row.pk for name, row in known.items() if name not in waiting)
     seen = known | {row.name: row for row in new}
     return [
         Arrival(a.found, a.shown, a.signature, a.marker, was_taken=True)

@@ -11,10 +11,11 @@ import asyncio
 import os
 import posixpath
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -28,6 +29,10 @@ CONNECT_SECONDS = 15.0
 ANSWER_SECONDS = 60.0
 LOOK_SECONDS = 3_600.0
 MOST_NAMES = 50_000
+MOST_FOLDERS = 5_000
+MOST_LEVELS = 4
+FOLDERS_AT_ONCE = 8
+FOLDERS_A_TURN = 64
 MOST_BYTES = 2 << 30
 READ_BYTES = 1 << 20
 SFTP_PORT = 22
@@ -76,18 +81,73 @@ class Address:
 
 @dataclass(frozen=True)
 class Found:
-    """A file at a place: its name there, bytes, and the partner's own time of it as text."""
+    """A file at a place: its name there, bytes, and the partner's own time of it as text.
+
+    The name of a file in a folder below the place begins with that folder: ``20261015/a.csv``.
+    """
 
     name: str
     size: int
     modified: str
 
 
-class Place(Protocol):
-    """An open place."""
+@dataclass(frozen=True)
+class Walk:
+    """Which folders below a place are gone into: a pattern of names for each level.
 
-    def listing(self) -> list[Found]:
-        """Return the files, in order of name. Raises Unreachable."""
+    ``but`` is a folder that is left out, as one writes it from the place on: where taken files
+    are moved to. Folders with a dot before their name are left out always, and so are links.
+    """
+
+    levels: tuple[str, ...] = ()
+    but: str = ""
+
+    def inner(self, level: int, folder: str, names: Iterable[str]) -> list[str]:
+        """Return which of the folders in ``folder``, found on a level, are gone into."""
+        found = [f"{folder}{name}" for name in names if _is_open(name, self.levels[level])]
+        return [one for one in found if not (self.but and posixpath.normpath(self.but) == one)]
+
+
+FLAT = Walk()
+"""Only what lies at the place itself."""
+
+
+def walk(pattern: str, *, but: str = "") -> Walk:
+    """Return the folders that a pattern such as ``*/settlement*.csv`` asks for.
+
+    Raises Unreachable where they are more levels than anybody is sent through.
+    """
+    levels = tuple(pattern.split("/")[:-1])
+    if len(levels) > MOST_LEVELS:
+        raise Unreachable(
+            f"The file names of the feed go {len(levels)} folders down; more than {MOST_LEVELS} "
+            "are not gone into."
+        )
+    return Walk(levels, but)
+
+
+def _is_open(name: str, pattern: str) -> bool:
+    return is_our_name(name) and not name.startswith(".") and fnmatchcase(name, pattern)
+
+
+def nothing() -> None:
+    """Do nothing, for whoever need not be told that work goes on."""
+
+
+class Place(Protocol):
+    """An open place.
+
+    ``closed`` says in words which folders below it the last listing could not look into.
+    """
+
+    closed: list[str]
+
+    def listing(self, walk: Walk = FLAT, *, alive: Callable[[], None] = nothing) -> list[Found]:
+        """Return the files at the end of a walk, in order of name.
+
+        ``alive`` is called now and then. Raises Unreachable, also where there are too many
+        names or folders.
+        """
 
     def get(self, found: Found, to: Path, *, alive: Callable[[], None]) -> Path:
         """Return where the bytes of a file lie now: at ``to``, or where they lay if ours.
@@ -96,7 +156,10 @@ class Place(Protocol):
         """
 
     def move(self, name: str, folder: str) -> None:
-        """Rename a file into another folder of the place, under a free name. Raises Unreachable."""
+        """Rename a file into another folder of the place, under a free name.
+
+        It keeps the folders that it lay in, below that one. Raises Unreachable.
+        """
 
 
 def is_our_name(name: str) -> bool:
@@ -259,35 +322,53 @@ class Folder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.closed: list[str] = []
 
-    def listing(self) -> list[Found]:
-        found = []
+    def listing(self, walk: Walk = FLAT, *, alive: Callable[[], None] = nothing) -> list[Found]:
+        def look(folders: Sequence[str]) -> list[_Seen]:
+            return [self._look_into(folder) for folder in folders]
+
+        return _walked(self, walk, look, alive=alive)
+
+    def _look_into(self, folder: str) -> _Seen:
+        seen = _Seen(folder)
+        at = self.path / folder
         try:
-            for path in self.path.iterdir():
-                if path.is_symlink() or not path.is_file():
-                    continue
-                with suppress(FileNotFoundError):  # taken away since
-                    facts = path.stat()
-                    found.append(Found(path.name, facts.st_size, str(facts.st_mtime_ns)))
-                if len(found) > MOST_NAMES:
-                    raise _too_many()
+            with os.scandir(at) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        seen.folders.append(entry.name)
+                    elif entry.is_file(follow_symlinks=False):
+                        with suppress(FileNotFoundError):  # taken away since
+                            facts = entry.stat(follow_symlinks=False)
+                            seen.files.append(
+                                Found(
+                                    f"{folder}{entry.name}", facts.st_size, str(facts.st_mtime_ns)
+                                )
+                            )
+                    seen.refuse_too_many()
         except FileNotFoundError:
-            raise Unreachable(f"There is no folder {self.path}.") from None
+            if not folder:
+                raise Unreachable(f"There is no folder {self.path}.") from None
         except OSError as error:
-            raise Unreachable(f"The folder {self.path} cannot be read: {said(error)}") from None
-        return sorted(found, key=lambda one: one.name)
+            why = f"The folder {said(at)} cannot be read: {said(error)}"
+            if not folder:
+                raise Unreachable(why) from None
+            seen.closed = why
+        return seen
 
     def get(self, found: Found, to: Path, *, alive: Callable[[], None]) -> Path:
         _refuse_too_long(found)
         return self.path / found.name
 
     def move(self, name: str, folder: str) -> None:
-        source, target = self.path / name, self.path / folder
+        within, _, last = name.rpartition("/")
+        source, target = self.path / name, self.path / folder / within
         try:
             if not source.exists():
                 return  # moved before
-            target.mkdir(exist_ok=True)
-            for free in _free_names(name):
+            target.mkdir(parents=True, exist_ok=True)
+            for free in _free_names(last):
                 if not (target / free).exists():
                     os.rename(source, target / free)
                     return
@@ -307,6 +388,58 @@ def _too_many() -> Unreachable:
         f"There are more than {MOST_NAMES} files. Ask the partner to clear the folder, or have "
         "what was taken moved."
     )
+
+
+@dataclass
+class _Seen:
+    """What lies in one folder below a place: files by their names from the place on, folders
+    by their bare names, or why it cannot be looked into. ``folder`` is empty or ends in a /."""
+
+    folder: str
+    files: list[Found] = field(default_factory=list)
+    folders: list[str] = field(default_factory=list)
+    closed: str = ""
+
+    def refuse_too_many(self) -> None:
+        if len(self.files) + len(self.folders) > MOST_NAMES:
+            raise _too_many()
+
+
+def _walked(
+    place: Place, walk: Walk, look: Callable[[Sequence[str]], list[_Seen]], *,
+    alive: Callable[[], None],
+) -> list[Found]:  # fmt: skip
+    """Go through the folders of a walk level by level; return the files of the last one.
+
+    ``look`` lists some folders, as many at a time as the place likes. The times of folders are
+    not trusted to skip any: they do not change when a file inside is written over, and stores
+    that only look like folders make them up.
+    """
+    place.closed = []
+    folders, gone_into = [""], 0
+    for level in range(len(walk.levels) + 1):
+        found: list[Found] = []
+        inner: list[str] = []
+        for at in range(0, len(folders), FOLDERS_A_TURN):
+            if at:
+                alive()
+            for seen in look(folders[at : at + FOLDERS_A_TURN]):
+                if seen.closed:
+                    place.closed.append(seen.closed)
+                if level == len(walk.levels):
+                    found += seen.files
+                else:
+                    inner += walk.inner(level, seen.folder, seen.folders)
+                if len(found) > MOST_NAMES:
+                    raise _too_many()
+                if gone_into + len(inner) > MOST_FOLDERS:
+                    raise Unreachable(
+                        f"There are more than {MOST_FOLDERS} folders. Ask the partner to clear "
+                        "away old ones, or narrow the file names of the feed, such as to 2026*/*."
+                    )
+        gone_into += len(inner)
+        folders = [f"{folder}/" for folder in sorted(inner)]
+    return sorted(found, key=lambda one: one.name)
 
 
 def _refuse_too_long(found: Found) -> None:
@@ -371,6 +504,7 @@ class Sftp:
 
     def __init__(self, runner: asyncio.Runner, address: Address) -> None:
         self.runner, self.address = runner, address
+        self.closed: list[str] = []
         self.until = time.monotonic() + LOOK_SECONDS
         self._connection: asyncssh.SSHClientConnection | None = None
         self._client: asyncssh.SFTPClient | None = None
@@ -416,27 +550,70 @@ class Sftp:
         except (OSError, asyncssh.Error, TimeoutError) as error:
             raise Unreachable(_in_words(error, self.address)) from None
 
-    def listing(self) -> list[Found]:
-        found: list[Found] = self._run(self._list(), 5 * ANSWER_SECONDS)
-        return sorted(found, key=lambda one: one.name)
+    def listing(self, walk: Walk = FLAT, *, alive: Callable[[], None] = nothing) -> list[Found]:
+        until = time.monotonic() + 5 * ANSWER_SECONDS
 
-    async def _list(self) -> list[Found]:
-        found: list[Found] = []
-        entries: Any = self.client.scandir(self.address.path)
+        def look(folders: Sequence[str]) -> list[_Seen]:
+            seen: list[_Seen] = self._run(self._look(folders), until - time.monotonic())
+            return seen
+
+        return _walked(self, walk, look, alive=alive)
+
+    async def _look(self, folders: Sequence[str]) -> list[_Seen]:
+        """Look into some folders, a few at the same time: each takes four questions."""
+        if folders == [""]:
+            return [await self._look_into("")]
+        few = asyncio.Semaphore(FOLDERS_AT_ONCE)
+
+        async def one(folder: str) -> _Seen:
+            async with few:
+                return await self._look_below(folder)
+
+        tasks = [asyncio.ensure_future(one(folder)) for folder in folders]
+        for task in tasks:
+            # Whatever becomes of the others once one has failed: nobody asks them any more.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Neither gather nor a group: both wait for what they cancel, and a question that hangs
+        # in the middle of a folder first asks the server to close it.
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in tasks:
+            if task.done():
+                task.result()
+        return [task.result() for task in tasks]
+
+    async def _look_below(self, folder: str) -> _Seen:
+        """Look into a folder below the place; one that is shut does not hold up the others."""
+        try:
+            return await self._look_into(folder)
+        except (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath):
+            return _Seen(folder)  # taken away since
+        except (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection):
+            raise
+        except asyncssh.SFTPError as error:
+            why = f"The folder {said(folder)} cannot be read: {said(error)}"
+            return _Seen(folder, closed=why)
+
+    async def _look_into(self, folder: str) -> _Seen:
+        seen = _Seen(folder)
+        path = posixpath.join(self.address.path, folder) if folder else self.address.path
+        entries: Any = self.client.scandir(path)
         while True:
             try:
                 entry = await asyncio.wait_for(anext(entries), ANSWER_SECONDS)
             except StopAsyncIteration:
-                return found
+                return seen
             name, facts = str(entry.filename), entry.attrs
-            is_file = facts.type in (
+            if facts.type == asyncssh.FILEXFER_TYPE_DIRECTORY:
+                seen.folders.append(name)
+            elif is_our_name(name) and facts.type in (
                 asyncssh.FILEXFER_TYPE_REGULAR, asyncssh.FILEXFER_TYPE_UNKNOWN,
-            )  # fmt: skip
-            if is_file and is_our_name(name):
-                found.append(Found(name, facts.size or 0, str(facts.mtime or "")))
-            if len(found) > MOST_NAMES:
+            ):  # fmt: skip
+                seen.files.append(Found(f"{folder}{name}", facts.size or 0, str(facts.mtime or "")))
+            try:
+                seen.refuse_too_many()
+            except Unreachable:
                 await entries.aclose()
-                raise _too_many()
+                raise
 
     def get(self, found: Found, to: Path, *, alive: Callable[[], None]) -> Path:
         _refuse_too_long(found)
@@ -458,13 +635,14 @@ class Sftp:
         return to
 
     def move(self, name: str, folder: str) -> None:
+        within, _, last = name.rpartition("/")
         source = posixpath.join(self.address.path, name)
-        target = posixpath.join(self.address.path, folder)
+        target = posixpath.join(self.address.path, folder, within)
         if not self._run(self.client.exists(source), ANSWER_SECONDS):
             return  # moved before
         if not self._run(self.client.isdir(target), ANSWER_SECONDS):
             self._run(self.client.makedirs(target, exist_ok=True), ANSWER_SECONDS)
-        for free in _free_names(name):
+        for free in _free_names(last):
             to = posixpath.join(target, free)
             if not self._run(self.client.exists(to), ANSWER_SECONDS):
                 # The plain rename of the protocol, which refuses where the other overwrites.
@@ -517,6 +695,7 @@ class Bucket:
 
     def __init__(self, store: Any, path: str) -> None:
         self.store, self.path = store, path
+        self.closed: list[str] = []
 
     def _run(self, work: Callable[[], T]) -> T:
         try:
@@ -524,16 +703,34 @@ class Bucket:
         except Exception as error:  # every store has errors of its own
             raise Unreachable(f"{self.path}: {type(error).__name__}: {said(error)}") from None
 
-    def listing(self) -> list[Found]:
-        entries = self._run(lambda: self.store.ls(self.path, detail=True, refresh=True))
-        if len(entries) > MOST_NAMES:
-            raise _too_many()
-        found = [
-            Found(name, int(entry["size"] or 0), _time_of(entry))
-            for entry in entries
-            if entry["type"] == "file" and is_our_name(name := posixpath.basename(entry["name"]))
-        ]
-        return sorted(found, key=lambda one: one.name)
+    def listing(self, walk: Walk = FLAT, *, alive: Callable[[], None] = nothing) -> list[Found]:
+        def look(folders: Sequence[str]) -> list[_Seen]:
+            return [self._look_into(folder) for folder in folders]
+
+        return _walked(self, walk, look, alive=alive)
+
+    def _look_into(self, folder: str) -> _Seen:
+        seen = _Seen(folder)
+        path = f"{self.path}/{folder}".rstrip("/")
+
+        def work() -> list[dict[str, Any]]:
+            try:
+                entries: list[dict[str, Any]] = self.store.ls(path, detail=True, refresh=True)
+            except FileNotFoundError:
+                if not folder:
+                    raise
+                return []  # taken away since
+            return entries
+
+        for entry in self._run(work):
+            name = posixpath.basename(entry["name"].rstrip("/"))
+            if entry["type"] == "directory":
+                seen.folders.append(name)
+            elif entry["type"] == "file" and is_our_name(posixpath.basename(entry["name"])):
+                size = int(entry["size"] or 0)
+                seen.files.append(Found(f"{folder}{name}", size, _time_of(entry)))
+        seen.refuse_too_many()
+        return seen
 
     def get(self, found: Found, to: Path, *, alive: Callable[[], None]) -> Path:
         _refuse_too_long(found)
@@ -548,13 +745,14 @@ class Bucket:
         return to
 
     def move(self, name: str, folder: str) -> None:
+        within, _, last = name.rpartition("/")
         source = f"{self.path}/{name}"
-        target = posixpath.normpath(posixpath.join(self.path, folder))
+        target = posixpath.normpath(posixpath.join(self.path, folder, within))
 
         def work() -> None:
             if not self.store.exists(source):
                 return
-            for free in _free_names(name):
+            for free in _free_names(last):
                 if not self.store.exists(f"{target}/{free}"):
                     self.store.mv(source, f"{target}/{free}")
                     return

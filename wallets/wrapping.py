@@ -284,13 +284,21 @@ class _Unwrapping:
 
 
 def is_wanted(name: str, pattern: str) -> bool:
-    """Tell whether a name is one of a settlement file, and not of one still being written."""
+    """Tell whether a name is one of a settlement file, and not of one still being written.
+
+    Each slash is a folder: ``*/a*.csv`` is the name ``20261015/a1.csv``, and never ``a1.csv``.
+    """
     return (
-        bool(name)
-        and not name.startswith(".")
+        all(part and not part.startswith(".") for part in name.split("/"))
         and not name.endswith((".part", ".tmp", ".filepart"))
-        and fnmatchcase(name, pattern)
+        and fits(name, pattern)
     )
+
+
+def fits(name: str, pattern: str) -> bool:
+    """Tell whether a name is like a pattern, folder by folder."""
+    parts, wanted = name.split("/"), pattern.split("/")
+    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def _last_part(name: str) -> str:

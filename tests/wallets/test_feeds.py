@@ -10,7 +10,7 @@ import pytest
 from tests.builders import NOON
 from wallets import feeds
 from wallets.models import Feed, Sighting
-from wallets.places import Found
+from wallets.places import FLAT, Found, Walk
 
 MINUTE = timedelta(minutes=1)
 
@@ -18,10 +18,12 @@ MINUTE = timedelta(minutes=1)
 class Shelf:
     """A place whose listing a test writes."""
 
-    def __init__(self, *found: Found) -> None:
-        self.found = list(found)
+    def __init__(self, *found: Found, closed: str = "") -> None:
+        self.found, self.closed = list(found), [closed] if closed else []
+        self.walks: list[Walk] = []
 
-    def listing(self) -> list[Found]:
+    def listing(self, walk: Walk, *, alive) -> list[Found]:
+        self.walks.append(walk)
         return sorted(self.found, key=lambda one: one.name)
 
 
@@ -99,6 +101,44 @@ def test_a_signature_that_comes_later_has_its_file_looked_at_again(feed) -> None
     (arrival,) = feeds.look(feed, Shelf(file), now=NOON)
     feeds.taken(feed, arrival, now=NOON)
     assert whole(feed, Shelf(file, Found("a.txt.sig", 5, "1"))) == ["a.txt"]
+
+
+def test_marker_and_signature_lie_in_the_folder_of_their_file(feed) -> None:
+    feed.ready_when, feed.pattern = Feed.Ready.MARKER, "*/*.txt"
+    shelf = Shelf(
+        Found("1/a.txt", 10, "1"), Found("1/a.txt.sig", 5, "1"), Found("2/a.txt", 10, "1"),
+        Found("2/a.txt.done", 0, "1"), Found("a.txt.done", 0, "1"), Found("3/a.txt.done", 0, "1"),
+    )  # fmt: skip
+    (arrival,) = feeds.look(feed, shelf, now=NOON)
+    assert (arrival.shown, arrival.signature) == ("2/a.txt", None)
+    assert arrival.marker == Found("2/a.txt.done", 0, "1")
+    assert set(Sighting.objects.values_list("name", flat=True)) == {"1/a.txt", "2/a.txt"}
+
+
+def test_a_name_is_wanted_folder_by_folder(feed) -> None:
+    feed.ready_when, feed.pattern = Feed.Ready.AT_ONCE, "2026*/*.txt"
+    names = ["20261015/a.txt", "a.txt", "20261015/.a.txt", "20261015/b/a.txt", "x/a.txt",
+             "20261015/a.txt.part", "20261015/"]  # fmt: skip
+    assert whole(feed, Shelf(*(Found(name, 1, "1") for name in names))) == ["20261015/a.txt"]
+
+
+def test_a_pattern_without_a_slash_walks_nowhere_and_one_with_slashes_past_what_was_moved(
+    feed,
+) -> None:
+    shelf = Shelf()
+    whole(feed, shelf)
+    feed.pattern, feed.after, feed.move_to = "*/2*/*.txt", Feed.After.MOVE, "done"
+    whole(feed, shelf)
+    assert shelf.walks == [FLAT, Walk(("*", "2*"), "done")]
+
+
+def test_what_lies_in_a_folder_that_is_shut_today_is_not_forgotten(feed) -> None:
+    feed.ready_when, feed.pattern = Feed.Ready.AT_ONCE, "*/*.txt"
+    file = Found("1/a.txt", 10, "1")
+    (arrival,) = feeds.look(feed, Shelf(file), now=NOON)
+    feeds.taken(feed, arrival, now=NOON)
+    assert whole(feed, Shelf(closed="1 is shut")) == []
+    assert whole(feed, Shelf(file)) == []
 
 
 def test_what_is_gone_is_forgotten_and_may_come_again(feed) -> None:

@@ -127,6 +127,171 @@ def test_nothing_is_overwritten_where_taken_files_are_moved(tmp_path) -> None:
     assert not (tmp_path / "a.csv").exists()
 
 
+# --- folders below a place
+
+
+def tree(at: Path, *names: str) -> None:
+    for name in names:
+        (at / name).parent.mkdir(parents=True, exist_ok=True)
+        (at / name).write_bytes(b"123")
+
+
+def walked(feed: Feed, pattern: str, **how: str) -> list[str]:
+    with places.open_place(feed) as place:
+        found = place.listing(places.walk(pattern, **how))
+        assert place.closed == []
+        return [one.name for one in found]
+
+
+@pytest.fixture(params=["folder", "sftp"])
+def dated(request, tmp_path, partner):
+    """A place of either kind with a tree below it: (its feed, its folder)."""
+    if request.param == "folder":
+        return Feed(place=str(partner.folder)), partner.folder
+    return feed_at(partner), partner.folder
+
+
+def test_each_slash_is_one_level_of_folders(dated) -> None:
+    feed, at = dated
+    tree(at, "a.csv", "20261015/b.csv", "20261016/b.csv", "20261016/deep/c.csv", "other/d.csv")
+    assert walked(feed, "*.csv") == ["a.csv"]
+    assert walked(feed, "*/*.csv") == ["20261015/b.csv", "20261016/b.csv", "other/d.csv"]
+    assert walked(feed, "2026*/*.csv") == ["20261015/b.csv", "20261016/b.csv"]
+    assert walked(feed, "*/*/*.csv") == ["20261016/deep/c.csv"]
+    assert walked(feed, "*/*/*/*.csv") == []
+
+
+def test_links_and_folders_with_a_dot_are_not_gone_into(dated, tmp_path) -> None:
+    feed, at = dated
+    tree(at, ".hidden/a.csv", "open/b.csv", "open/.part/c.csv")
+    tree(tmp_path / "elsewhere", "secret.csv", "in/secret.csv")
+    (at / "link").symlink_to(tmp_path / "elsewhere")
+    (at / "open" / "link.csv").symlink_to(at / "open" / "b.csv")
+    assert walked(feed, "*/*.csv") == ["open/b.csv"]
+    assert walked(feed, "*/*/*.csv") == []
+
+
+def test_the_folder_that_taken_files_are_moved_to_is_left_out(dated) -> None:
+    feed, at = dated
+    tree(at, "a/b/c.csv", "done/b/c.csv", "a/done/d.csv")
+    assert walked(feed, "*/*/*.csv", but="done/") == ["a/b/c.csv", "a/done/d.csv"]
+    assert walked(feed, "*/*/*.csv", but="./a/done") == ["a/b/c.csv", "done/b/c.csv"]
+    assert walked(feed, "*/*/*.csv", but="../done") == [
+        "a/b/c.csv", "a/done/d.csv", "done/b/c.csv",
+    ]  # fmt: skip
+
+
+def test_a_file_in_a_folder_is_read_and_moved_with_its_folder(dated, tmp_path) -> None:
+    feed, at = dated
+    tree(at, "20261015/a.csv", "20261016/a.csv", "done/20261016/a.csv")
+    (at / "20261016" / "a.csv").write_bytes(b"the next day")
+    with places.open_place(feed) as place:
+        first, second = place.listing(places.walk("2*/*.csv"))
+        assert place.get(second, tmp_path / "got", alive=list).read_bytes() == b"the next day"
+        for name in (first.name, second.name, second.name):
+            place.move(name, "done")
+    assert not (at / "20261015" / "a.csv").exists()
+    assert (at / "done" / "20261015" / "a.csv").read_bytes() == b"123"
+    assert (at / "done" / "20261016" / "a.csv").read_bytes() == b"123"
+    assert (at / "done" / "20261016" / "a.csv.2").read_bytes() == b"the next day"
+
+
+def test_too_many_folders_or_names_in_all_are_refused(dated, monkeypatch) -> None:
+    feed, at = dated
+    tree(at, *(f"{day}/{name}.csv" for day in range(5) for name in "abc"))
+    monkeypatch.setattr(places, "MOST_FOLDERS", 5)
+    monkeypatch.setattr(places, "MOST_NAMES", 15)
+    assert len(walked(feed, "*/*.csv")) == 15
+    monkeypatch.setattr(places, "MOST_NAMES", 14)
+    with pytest.raises(places.Unreachable, match="more than 14 files"):
+        walked(feed, "*/*.csv")
+    monkeypatch.setattr(places, "MOST_FOLDERS", 4)
+    with pytest.raises(places.Unreachable, match="more than 4 folders"):
+        walked(feed, "*/*.csv")
+
+
+def test_folders_are_counted_over_all_levels(dated, monkeypatch) -> None:
+    feed, at = dated
+    tree(at, "a/1/x", "a/2/x", "b/3/x")
+    monkeypatch.setattr(places, "MOST_FOLDERS", 5)
+    assert walked(feed, "*/*/*") == ["a/1/x", "a/2/x", "b/3/x"]
+    monkeypatch.setattr(places, "MOST_FOLDERS", 4)
+    with pytest.raises(places.Unreachable, match="more than 4 folders"):
+        walked(feed, "*/*/*")
+
+
+def test_more_than_four_levels_are_not_gone_into() -> None:
+    assert places.walk("a/*/c/*/x").levels == ("a", "*", "c", "*")
+    with pytest.raises(places.Unreachable, match="go 5 folders down; more than 4"):
+        places.walk("*/*/*/*/*/x")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is shut for root")
+def test_a_local_folder_that_is_shut_is_said_and_the_others_are_read(tmp_path) -> None:
+    tree(tmp_path, "open/a.csv", "shut/b.csv")
+    (tmp_path / "shut").chmod(0)
+    with places.open_place(Feed(place=str(tmp_path))) as place:
+        assert [one.name for one in place.listing(places.walk("*/*.csv"))] == ["open/a.csv"]
+        assert "shut cannot be read" in place.closed[0]
+
+
+def test_a_folder_at_a_server_that_is_shut_is_said_and_the_others_are_read(partner) -> None:
+    tree(partner.folder, "open/a.csv", "shut/b.csv", "gone/c.csv")
+    partner.shut, partner.gone = {"shut"}, {"gone"}
+    with places.open_place(feed_at(partner)) as place:
+        assert [one.name for one in place.listing(places.walk("*/*.csv"))] == ["open/a.csv"]
+        assert place.closed == ["The folder shut/ cannot be read: Not for you"]
+        partner.shut = set()
+        place.listing(places.walk("*/*.csv"))
+        assert place.closed == []
+
+
+def test_names_in_folders_that_lead_elsewhere_are_not_listed(partner) -> None:
+    tree(partner.folder, "20261015/a.csv")
+    partner.extra_names = [b"../../x.csv", b"/etc/passwd.csv", b"..", b"a\0b.csv"]
+    partner.extra_folders = [b"..", b".", b"a/../../b", b"", b"a\0b"]
+    assert walked(feed_at(partner), "*/*.csv") == ["20261015/a.csv"]
+    assert partner.asked == ["", "20261015"]
+
+
+def test_a_flat_pattern_asks_only_for_the_place_itself(partner) -> None:
+    tree(partner.folder, "a.csv", "20261015/a.csv")
+    assert walked(feed_at(partner), "*.csv") == ["a.csv"]
+    assert partner.asked == [""]
+
+
+def test_folders_are_looked_into_several_at_the_same_time_over_one_connection(partner) -> None:
+    tree(partner.folder, *(f"{number:03}/a.csv" for number in range(100)))
+    partner.slow = 0.002
+    assert len(walked(feed_at(partner), "*/*.csv")) == 100
+    assert partner.connections == 1
+    assert partner.most_at_once == places.FOLDERS_AT_ONCE
+
+
+def test_long_walks_tell_that_they_go_on(partner, monkeypatch) -> None:
+    monkeypatch.setattr(places, "FOLDERS_A_TURN", 4)
+    tree(partner.folder, *(f"{number}/a.csv" for number in range(10)))
+    calls: list[int] = []
+    with places.open_place(feed_at(partner)) as place:
+        place.listing(places.walk("*/*.csv"), alive=stays(calls))
+    assert len(calls) == 2
+
+
+@pytest.mark.parametrize("what", ["below", "endless"])
+def test_a_server_that_hangs_in_the_middle_of_a_walk_is_left(partner, monkeypatch, what) -> None:
+    tree(partner.folder, *(f"{number:02}/a.csv" for number in range(20)))
+    monkeypatch.setattr(places, "ANSWER_SECONDS", 0.1)
+    if what == "below":
+        partner.hangs = "below"
+    else:
+        partner.slow = 0.08  # each answer in time, all of them never
+        monkeypatch.setattr(places, "FOLDERS_AT_ONCE", 1)
+    began = time.monotonic()
+    with pytest.raises(places.Unreachable, match="not answered in time|broke it off"):
+        walked(feed_at(partner), "*/*.csv")
+    assert time.monotonic() - began < 5
+
+
 # --- SFTP
 
 
@@ -301,6 +466,11 @@ def test_a_bucket_is_listed_read_and_moved_in(tmp_path: Path) -> None:
         place.move("a.csv", "../done")
         assert store.cat("/bucket/done/a.csv") == b"123"
         assert place.listing() == []
+        (below,) = place.listing(places.walk("*/*.csv"))
+        assert (below.name, below.size) == ("sub/b.csv", 1)
+        assert place.get(below, tmp_path / "got", alive=list).read_bytes() == b"1"
+        place.move("sub/b.csv", "../done")
+        assert store.cat("/bucket/done/sub/b.csv") == b"1"
         with pytest.raises(places.Unreachable, match="FileNotFoundError"):
             place.get(found, tmp_path / "got", alive=list)
     finally:

@@ -63,6 +63,14 @@ class FeedForm(forms.ModelForm):
             "marker_suffix", "after", "move_to", "must_be_encrypted", "must_be_signed",
             "partner_key", "entry_pattern",
         )  # fmt: skip
+        help_texts = {
+            "pattern": _(
+                "Such as settlement*.csv; * stands for any letters. Each slash goes one folder "
+                "down from the place, four at most: */settlement*.csv looks into every folder "
+                "there, for partners that make one each day, and */*/*.xml two deep. Such a "
+                "file is called with its folders: 20261015/settlement.csv."
+            ),
+        }
         widgets = {
             "host_key": forms.Textarea(attrs={"rows": 2}),
             "partner_key": forms.Textarea(attrs={"rows": 3}),
@@ -107,6 +115,23 @@ class FeedForm(forms.ModelForm):
                     _now("A folder is written from the root on, such as /srv/feeds/vipps.")
                 )
         return place
+
+    def clean_pattern(self) -> str:
+        pattern = self.cleaned_data["pattern"].strip()
+        parts = pattern.split("/")
+        if len(parts) - 1 > places.MOST_LEVELS:
+            raise ValidationError(
+                _now("These go %(levels)s folders down; more than %(most)s are not gone into.")
+                % {"levels": len(parts) - 1, "most": places.MOST_LEVELS}
+            )
+        if any(not part or part.startswith(".") for part in parts):
+            raise ValidationError(
+                _now(
+                    "Write names with a slash between folders, such as */settlement*.csv. None "
+                    "is empty or begins with a dot."
+                )
+            )
+        return pattern
 
     def clean_host_key(self) -> str:
         _checked(places.host_keys, self.cleaned_data["host_key"])

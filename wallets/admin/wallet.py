@@ -265,7 +265,8 @@ class WalletAdmin(ScopedAdmin):
         failure, host_keys = "", []
         try:
             with places.open_place(feed) as place:
-                listing = place.listing()
+                listing = place.listing(feeds.walk(feed))
+                failure = " ".join(place.closed)
         except places.Unreachable as error:
             failure = str(error)
             host_keys = _shown_by(feed)

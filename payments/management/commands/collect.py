@@ -63,14 +63,16 @@ class Command(BaseCommand):
     def _list(self, feed: Feed) -> bool:
         try:
             with places.open_place(feed) as place:
-                listing = place.listing()
+                listing, closed = place.listing(feeds.walk(feed)), place.closed
         except places.Unreachable as error:
             self.stderr.write(f"{feed.code}: {error}")
             return False
         self.stdout.write(f"{feed.code}: {len(listing)} files in {feed.place}")
         for found in listing:
             self.stdout.write(f"{found.size:>15}  {feeds.shown(found.name, feeds.LONGEST_NAME)}")
-        return True
+        for why in closed:
+            self.stderr.write(f"{feed.code}: {why}")
+        return not closed
 
     def _show_host_key(self, feed: Feed) -> bool:
         try:
