@@ -30,7 +30,10 @@ class Days(dict[str, date]):
     def __missing__(self, instant: str) -> date:
         if len(self) >= columns.MOST_REMEMBERED:
             self.clear()
-        day = self[instant] = datetime.fromisoformat(instant).astimezone(_UTC_8).date()
+        try:
+            day = self[instant] = datetime.fromisoformat(instant).astimezone(_UTC_8).date()
+        except OverflowError:
+            raise BadValue("bad_date", f"{instant!r} is on no day of a calendar.") from None
         return day
 
 

@@ -225,7 +225,7 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
             "This is the fee report: its fees stand in the transaction details too. Leave it out "
             "of the feed's file names.",
         )  # fmt: skip
-    rows = antom.records(path, options)
+    rows = antom.Report(path, options)
     sections = _Sections(rows, options, named)
     with path.open("rb") as file:
         head = file.read(columns.LONGEST_LINE)
@@ -280,7 +280,7 @@ def _nothing(
 
 def _transactions(
     statement: Statement, options: dict[str, Any], sections: _Sections, places: Places,
-    rows: Iterator[tuple[int, str]],
+    rows: antom.Report,
 ) -> Iterator[Line]:  # fmt: skip
     named, said = sections.named, sections.said
     batch_at = next((places.at(name) for name in _BATCHES if name in places.found), None)

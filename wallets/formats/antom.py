@@ -20,14 +20,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import chain
+from operator import add, eq, mul, ne, or_
 from pathlib import Path
 from typing import Any
 
 from portal.core import money
-from wallets.formats import alipay, columns, naming
+from wallets.formats import alipay, blocks, columns, naming
 from wallets.formats.columns import BadValue, CannotWrite, Column, Reading
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
@@ -115,16 +117,20 @@ ITEMS_NEED = (
 # -- a report's lines ----------------------------------------------------------------------
 
 
-def records(path: Path, options: dict[str, Any]) -> Iterator[tuple[int, str]]:
-    """Yield the lines of a report; one that ends in ``<END>`` without a line end is whole."""
-    number = 0
-    try:
-        for number, text in columns.physical_lines(path, options):  # noqa: B007
-            yield number, text
-    except Unreadable as error:
-        if error.problem.code != "truncated" or not _ends(path):
-            raise
-        yield number + 1, END
+class Report(blocks.Records):
+    """The lines of a report; one that ends in ``<END>`` without a line end is whole."""
+
+    def __init__(self, path: Path, options: dict[str, Any]) -> None:
+        super().__init__(path, options)
+        self.path = path
+
+    def __next__(self) -> tuple[int, str]:
+        try:
+            return super().__next__()
+        except Unreadable as error:
+            if error.problem.code != "truncated" or not _ends(self.path):
+                raise
+            return self.reader.number, END
 
 
 def _ends(path: Path) -> bool:
@@ -272,7 +278,7 @@ class Items:
         self.stores, self.wallets = alipay.stores(options), alipay.wallets(options, otherwise)
         self.times = columns.Times("The transaction's time", None)
         self.days = alipay.Days()
-        self.width, self.fees = places.width, places.fees
+        self.places, self.width, self.fees = places, places.width, places.fees
         self.batch_at, self.ref, self.named, self.widens = batch_at, ref, named, widens
         self.unsettled_too = unsettled_too
         self.one_by_one = [
@@ -299,8 +305,96 @@ class Items:
         self.number = 1
         self.warned: set[str] = set()
 
-    def lines(self, rows: Iterator[tuple[int, str]]) -> Iterator[Line]:
-        yield from self.reading.each(rows, self.take)
+    def lines(self, rows: Report) -> Iterable[Line]:
+        return chain.from_iterable(self._parts(rows))
+
+    def whole(self, rows: Report) -> Iterable[Line]:
+        """Return the lines of a file that <END> must close."""
+        return chain.from_iterable(self._closed_parts(rows))
+
+    def _parts(self, rows: Report) -> Iterator[Iterable[Line]]:
+        plan = self.plan()
+        if plan is None:
+            yield self.reading.each(rows, self.take)
+        else:
+            yield from blocks.parts(rows, plan, self.reading.each, self.take)
+
+    def _closed_parts(self, rows: Report) -> Iterator[Iterable[Line]]:
+        yield from self._parts(rows)
+        self.check_closed()
+
+    def plan(self) -> blocks.Plan | None:
+        """Return how plain payments and refunds are read many at once, or None."""
+        found = self.places.found
+        if not found.keys() >= set(ITEMS_NEED):
+            return None
+        plain = {
+            "transactionType": blocks.kind(_PLAIN_TYPES), "transactionId": blocks.ident("ref"),
+            "originalTransactionId": blocks.ident("original_ref", needed=False),
+            "transactionAmountValue": blocks.amount("gross"),
+            "transactionCurrency": blocks.currency(),
+            "settlementAmountValue": blocks.amount("net", "settled_currency"),
+            "settlementCurrency": blocks.currency("settled_currency"),
+            "quoteCurrencyPair": blocks.unread("pair"), "quotePrice": blocks.unread("quote"),
+            "status": blocks.constant("", "SUCCESS"),
+        }  # fmt: skip
+        cells = [blocks.unread()] * self.width
+        for name, cell in plain.items():
+            if name in found:
+                cells[found[name]] = cell
+        for order, position in enumerate(self.orders):
+            cells[position] = blocks.text(f"merchant_ref {order}" if order else "merchant_ref")
+        for order, position in enumerate(self.paid_at):
+            cells[position] = blocks.instant(f"instant {order}" if order else "instant")
+        for position, currency_at in self.fees:
+            charge = f"fee {position}"
+            cells[position] = blocks.charge(charge, "settled_currency")
+            if currency_at < self.width:
+                cells[currency_at] = blocks.charge_currency(charge)
+        if self.batch_at is not None:
+            cells[self.batch_at] = blocks.ident("batch")
+        fixed = {"batch": self.ref}
+        if self.refund_at is not None:
+            there = cells[self.refund_at]
+            if there.what not in ("text", "unread"):
+                return None
+            cells[self.refund_at] = blocks.ident(there.name or "refund_id", needed=False)
+        psp_at, store_at, merchant_at = self.one_by_one[9:12]
+        if self.wallets.codes is None:
+            fixed["wallet"] = self.wallets.of("")
+        elif psp_at < self.width and (codes := _plain_codes(self.wallets)):
+            cells[psp_at] = blocks.named("wallet", codes)
+        else:
+            return None
+        if store_at < self.width:
+            cells[store_at] = blocks.ident("store")
+        elif self.stores.codes is None:
+            fixed["store"] = self.stores.otherwise
+        elif merchant_at < self.width and (codes := _plain_codes(self.stores)):
+            cells[merchant_at] = blocks.named("store", codes)
+        else:
+            return None
+        if "store" in fixed and not columns.is_id(fixed["store"]):
+            return None
+        if self.refund_at is not None and cells[self.refund_at].what == "named":
+            return None
+        return _Plain(self, cells, fixed)
+
+    def passed(self, number: int, lines: int) -> None:
+        self.number = number
+
+    def ends(self, instants: Iterable[str]) -> list[date]:
+        """Return the business days of the first and the last instant of each offset."""
+        filled = list(filter(None, instants))
+        found = []
+        for offset in {one[-6:] for one in filled}:
+            of_it = [one for one in filled if one[-6:] == offset]
+            found += [self.days[min(of_it)], self.days[max(of_it)]]
+        return found
+
+    def widen(self, days: Iterable[date]) -> None:
+        for day in days:
+            self._widen(day)
 
     def check_closed(self) -> None:
         if not self.closed:
@@ -381,7 +475,7 @@ class Items:
         gross = self._price(ref, price, currency, settled, settled_currency)
         rate = ""
         if currency != settled_currency and quote:
-            rate = self._rate(ref, gross, currency, settled, settled_currency, pair, quote)
+            rate = self.rate(ref, gross, currency, settled, settled_currency, pair, quote)
         if self.widens and occurred_at:
             self._widen(self.days[occurred_at])
         return self.reading.line(
@@ -420,7 +514,7 @@ class Items:
             )
         return price
 
-    def _rate(
+    def rate(
         self, ref: str, price: tuple[int, str], currency: str, settled: tuple[int, str],
         paid_in: str, pair: str, quote: str,
     ) -> str:  # fmt: skip
@@ -470,6 +564,115 @@ class Items:
                 settled_on[:10], "The day of settlement"
             )
         return index
+
+
+_PLAIN_TYPES = {
+    word: kind for word, kind in TYPES.items() if kind != NOT_A_PAYMENT and word != "CANCEL"
+}
+
+
+def _plain_codes(names: alipay.Names) -> dict[str, str]:
+    """Return those names of a table that can stand in a plain cell, with our codes."""
+    return {
+        name: str(code)
+        for name, code in (names.codes or {}).items()
+        if name.isprintable() and name == name.strip() and not {",", '"'} & set(name)
+        and columns.is_id(str(code))
+    }  # fmt: skip
+
+
+class _Plain(blocks.Plan):
+    """Plain payments and refunds: their fees stand in several columns, some are converted."""
+
+    def __init__(self, items: Items, cells: list[blocks.Cell], fixed: dict[str, str]) -> None:
+        super().__init__(
+            items.reading, cells, blocks.Writing(",", whole=items.money.unit == MINOR),
+            ("wallet", "settled_currency", "batch"), fixed,
+            ready=lambda: not items.closed, passed=items.passed,
+        )  # fmt: skip
+        self.items = items
+        self.days_seen: list[date] = []
+        self.refund_id = "" if items.refund_at is None else cells[items.refund_at].name
+        names = [cell.name for cell in cells]
+        # Of several columns the first one that is filled counts.
+        self.instead = [
+            (name, other)
+            for name in ("merchant_ref", "instant")
+            for other in (f"{name} {order}" for order in range(1, len(cells)))
+            if other in names
+        ]
+
+    def cut(self, block: str, start: int, end: int) -> tuple[dict[str, list[str]], int, int] | None:
+        found = super().cut(block, start, end)
+        if found is None:
+            return None
+        of = found[0]
+        if self.refund_id:
+            words, own_ids = of["kind"], of[self.refund_id]
+            refs, originals = of["ref"], of.get("original_ref") or [""] * found[1]
+            own = [
+                self.words[word] == REFUND and one for word, one in zip(words, own_ids, strict=True)
+            ]
+            of["ref"] = [one or ref for one, ref in zip(own, refs, strict=True)]
+            of["original_ref"] = [
+                original or (ref if one else "")
+                for one, original, ref in zip(own, originals, refs, strict=True)
+            ]
+        for name, other in self.instead:
+            if "" in of[name]:
+                of[name] = [one or two for one, two in zip(of[name], of[other], strict=True)]
+        return found
+
+    def money(self, of: dict[str, list[str]]) -> blocks.Money:
+        words, codes, paid_codes = of["kind"], of["currency"], of["settled_currency"]
+        gross, gross_texts = self.minor(of["gross"])
+        net, net_texts = self.minor(of["net"])
+        charged, fee_texts = self.charged(of, paid_codes)
+        paid = list(map(add, net, charged))
+        signs = list(map(self.signs.__getitem__, words))
+        if min(map(mul, paid, signs)) < 0:
+            raise blocks.NotPlain
+        if min(map(mul, gross, signs)) < 0:
+            # Some reports write a refund's price without its sign.
+            gross = [
+                -one if one > 0 > other else one for one, other in zip(gross, paid, strict=True)
+            ]
+            gross_texts = list(map(str, gross))
+            if min(map(mul, gross, signs)) < 0:
+                raise blocks.NotPlain
+        paid_texts = gross_texts
+        if gross != paid:
+            paid_texts = list(map(str, paid))
+            if not all(map(or_, map(ne, codes, paid_codes), map(eq, gross, paid))):
+                raise blocks.NotPlain
+        if codes != paid_codes and "quote" in of:
+            of["rate"] = self._quoted(of, gross, paid)
+        kinds = list(map(self.words.__getitem__, words))
+        return blocks.Money(kinds, paid, charged, gross_texts, paid_texts, fee_texts, net_texts)
+
+    def _quoted(self, of: dict[str, list[str]], gross: list[int], paid: list[int]) -> list[str]:
+        """Return the rates of converted lines, each proved at its quote."""
+        pairs = of.get("pair") or [""] * len(gross)
+        return [
+            self.items.rate(ref, (price, ""), code, (settled, ""), paid_in, pair, quote.strip())
+            if code != paid_in and quote.strip()
+            else ""
+            for ref, price, code, settled, paid_in, pair, quote in zip(
+                of["ref"], gross, of["currency"], paid, of["settled_currency"], pairs, of["quote"],
+                strict=True,
+            )
+        ]  # fmt: skip
+
+    def times(self, of: dict[str, list[str]]) -> Iterable[str]:
+        found = super().times(of)
+        if self.items.widens and "instant" in of:
+            self.days_seen = self.items.ends(of["instant"])
+        return found
+
+    def noted(
+        self, of: dict[str, list[str]], number: int, batches: Iterable[int], money: blocks.Money
+    ) -> None:
+        self.items.widen(self.days_seen)
 
 
 def sum_of_fees(

@@ -110,7 +110,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
 
 def read(path: Path, options: dict[str, Any]) -> Statement:
     """Return the statement of a report; its lines stream."""
-    rows = antom.records(path, options)
+    rows = antom.Report(path, options)
     _number, text = next(rows)
     headings = antom.headings_of(text, options)
     is_summary = "summaryType" in headings
@@ -154,7 +154,7 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
             statement, options, places, batch_at=places.at("settlementBatchId"), named=named,
             widens=True,
         )  # fmt: skip
-        statement.lines = _items(items, rows)
+        statement.lines = iter(items.whole(rows))
     return statement
 
 
@@ -168,11 +168,6 @@ def _other_day(named: naming.Named | None, head: bytes) -> date | None:
         batch = second.partition(",")[0].strip('" ')
     made = naming.compact_day(batch[:8])
     return made - timedelta(days=1) if made and made.year > 2000 else None
-
-
-def _items(items: Items, rows: Iterator[tuple[int, str]]) -> Iterator[Line]:
-    yield from items.lines(rows)
-    items.check_closed()
 
 
 # -- the summary ---------------------------------------------------------------------------

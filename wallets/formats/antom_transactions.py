@@ -31,13 +31,12 @@ and currency, called after the day.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from wallets.formats import antom, columns, naming
-from wallets.formats.statement import Line, Room, Sheet, Statement, refuse
+from wallets.formats.statement import Room, Sheet, Statement, refuse
 
 BATCH_BY = ("wallet", "settled_currency")
 ROOM = Room(
@@ -60,7 +59,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
 
 def read(path: Path, options: dict[str, Any]) -> Statement:
     """Return the statement of a report; its lines stream."""
-    rows = antom.records(path, options)
+    rows = antom.Report(path, options)
     _number, text = next(rows)
     headings = antom.headings_of(text, options)
     if "transactionId" not in headings:
@@ -89,13 +88,8 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
         sequence_of=f"transactions {named.day}",
     )  # fmt: skip
     items = antom.Items(statement, options, places, ref=f"{named.day:%Y%m%d}", unsettled_too=True)
-    statement.lines = _lines(items, rows)
+    statement.lines = iter(items.whole(rows))
     return statement
-
-
-def _lines(items: antom.Items, rows: Iterator[tuple[int, str]]) -> Iterator[Line]:
-    yield from items.lines(rows)
-    items.check_closed()
 
 
 def batch_ref(*, number: int, day: date, store: str, wallet: str, currency: str) -> str:

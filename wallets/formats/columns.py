@@ -113,6 +113,11 @@ def minor_of(text: str, currency: str, *, mark: str = ".", short: bool = False) 
     return minor
 
 
+def is_id(text: str) -> bool:
+    """Tell whether a text is an id, as id_of takes it."""
+    return _ID.fullmatch(text) is not None
+
+
 def id_of(text: str, name: str) -> str:
     """Return an id as it is: 1 to 64 printable ASCII characters without spaces."""
     if _ID.fullmatch(text) is None:

@@ -541,3 +541,9 @@ def test_what_the_items_cannot_say_is_not_written(tmp_path: Path) -> None:
         sheet = samples.sheet(LAYOUT, [one], wallet="alipay")
         with pytest.raises(CannotWrite):
             antom_settlement.write(tmp_path / NAME, sheet, told)
+
+
+def test_a_time_that_no_calendar_has_is_named_with_its_line(path: Path) -> None:
+    odd = with_cell(ITEMS[2], "transactionCompletionTime", "0001-01-01T00:00:00+14:00")
+    put(path, [*ITEMS[:2], odd, ITEMS[3]])
+    assert samples.errors(LAYOUT, path, OPTIONS) == [("bad_date", 3)]

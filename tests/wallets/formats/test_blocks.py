@@ -14,7 +14,7 @@ from tests.wallets.formats import samples
 from tests.wallets.formats.cases import CASES
 from wallets import formats
 from wallets.formats import blocks
-from wallets.formats.statement import Line, Unreadable
+from wallets.formats.statement import Line, Room, Unreadable
 
 OPTIONS: dict[str, dict[str, Any]] = {
     "alipay_settlement": {
@@ -22,16 +22,34 @@ OPTIONS: dict[str, dict[str, Any]] = {
         "name": "alipay_2088100200300400_settlement_20261014.txt",
     },
     "alipay_transactions": {"wallet": "alipay", "partner_id": "2088100200300400"},
+    "alipayplus_settlement": {
+        "wallets": {"AlipayCN": "alipay", "Kakao": "kakao"},
+        "wallet": "alipay",
+        "name": "20261015_transactionItems_1022188000000000001_EUR_2026101400000000007_A7_000.csv",
+    },
+    "antom_settlement": {
+        "wallet": "alipay",
+        "name": "20261015_settlementItems_EUR_2026101500000000007_000.csv",
+    },
+    "antom_transactions": {
+        "wallet": "alipay",
+        "unit": "major",
+        "name": "transactionItems_20261014_000.csv",
+    },
     "momo_csv": {"wallet": "momo", "timezone": "Europe/Madrid"},
     "pagaqui_fixed": {"wallet": "pagaqui", "timezone": "Europe/Lisbon"},
     "scheme": {"wallet": "bluecode", "timezone": "Europe/Vienna"},
     "vipps_csv": {"wallet": "vipps", "timezone": "Europe/Oslo"},
 }
 LAYOUTS = sorted(OPTIONS)
+ANTOM = ("alipayplus_settlement", "antom_settlement", "antom_transactions")
+ONE_CURRENCY = ("alipayplus_settlement", "antom_settlement")
 UNSIGNED = ("alipay_settlement", "alipay_transactions")
 NO_MOVEMENTS = ("vipps_csv",)
 DELIMITERS = {
-    "alipay_settlement": b"|", "alipay_transactions": b"|", "momo_csv": b";", "scheme": b"|",
+    "alipay_settlement": b"|", "alipay_transactions": b"|",
+    "alipayplus_settlement": b",", "antom_settlement": b",", "antom_transactions": b",",
+    "momo_csv": b";", "scheme": b"|",
     "vipps_csv": b",",
 }  # fmt: skip
 
@@ -106,11 +124,22 @@ def some_lines(draw: st.DrawFn, layout: str) -> list[Line]:
             fee = draw(st.integers(min(minor, 0), max(minor, 0)))
         if layout in NO_MOVEMENTS and kind == "not_a_payment":
             minor = 0
-        currency = draw(st.sampled_from(currencies))
+        currency = "EUR" if layout in ONE_CURRENCY else draw(st.sampled_from(currencies))
         fields: dict[str, Any] = {
             "kind": kind, "currency": currency, "ref": f"P{number}", "merchant_ref": "mesa 7",
             "wallet": OPTIONS[layout]["wallet"], "occurred_at": "2026-10-14T12:30:00+02:00",
         }  # fmt: skip
+        if layout == "alipayplus_settlement":
+            fields["wallet"] = draw(st.sampled_from(["alipay", "kakao"]))
+        if layout in ANTOM and kind != "not_a_payment" and draw(st.integers(0, 9)) == 0:
+            paid_in = "EUR" if layout in ONE_CURRENCY else "ISK"
+            settled = draw(st.sampled_from([minor, minor // 12]))
+            if currency == paid_in:
+                currency = fields["currency"] = "DKK"
+            fields |= {
+                "settled_currency": paid_in, "settled_gross": str(settled),
+                "net": str(settled - fee), "rate": draw(st.sampled_from(["", "0.134", "13.4"])),
+            }  # fmt: skip
         if layout == "scheme":
             fields["wallet"] = draw(st.sampled_from(["bluecode", "momo"]))
             if draw(st.integers(0, 9)) == 0:
@@ -138,7 +167,11 @@ def some_lines(draw: st.DrawFn, layout: str) -> list[Line]:
 
 def write(layout: str, path: Path, lines: list[Line]) -> None:
     module = formats.get(layout)
-    kept = [one for one in lines if one.merchant_ref.isprintable()]
+    unwritable = getattr(module, "ROOM", Room()).unwritable
+    kept = [
+        one for one in lines
+        if one.merchant_ref.isprintable() and not any(map("".join(one[2:]).count, unwritable))
+    ]  # fmt: skip
     if not kept and not CASES[layout].empty:
         kept = [samples.line(wallet=OPTIONS[layout]["wallet"])]
     sheet = samples.sheet(layout, kept, wallet=OPTIONS[layout]["wallet"])
@@ -225,13 +258,63 @@ def test_a_changed_cell_reads_the_same(
             b"2026-10-14 12:30:00+02:00", b"2026-10-14T12:30:00.123+02:00", b"31/02/2026",
             b"EUR", b"ISK", b"ZZZ", b"IDR", b" a", b"a ", b"a b", b"x" * 65, b"x" * 141, b"TOTAL",
             b"D", b"S", b"VENTA",
-            b"PAYMENT", b"R", b"F", b"SETTLED", b"2026-10-14 24:00:00",
+            b"PAYMENT", b"CANCEL", b"CAPTURE", b"FAIL", b"-50", b"007",
+            b"-0", b"USD", b"R", b"F", b"SETTLED", b"2026-10-14 24:00:00",
             b"DEVOLUCI\xd3N", b"0.0", b"1.5", b"12345678901.00",
             b"9999999999.99", b"000.00", b"24:00:00", b'"', b"\xc3\xb1", b"\t", b"1/02/2026",
         ]))  # fmt: skip
         rows[row] = delimiter.join(cells)
     path.write_bytes(b"\n".join(rows))
     assert_same(layout, path, block=block)
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.sampled_from(["PAYMENT", "PAYMENT", "REFUND", "CAPTURE", "CANCEL", "SETTLEMENT_FEE"]),
+        st.integers(0, 10**6), st.integers(-120, 120), st.integers(-9, 9),
+        st.sampled_from(["", "EUR", "EUR", "DKK"]), st.sampled_from(["", "R1", "R 1"]),
+        st.sampled_from(["", "mesa 7"]), st.sampled_from(["", "P9"]), TIMES, TIMES,
+        st.sampled_from(["M1", "M2", "M3"]), st.booleans(),
+    ),
+    max_size=40,
+)  # fmt: skip
+
+
+@given(rows=ROWS, usual=st.booleans(), refund_id=st.booleans(), block=BLOCKS)
+@FEWER
+def test_a_report_of_other_columns_reads_the_same(
+    tmp_path: Path, rows: list[Any], usual: bool, refund_id: bool, block: int
+) -> None:
+    """Fees of two columns, shops of a table, ids of refunds, times and orders in two columns."""
+    path = tmp_path / "file.csv"
+    texts = [
+        "settlementBatchId,transactionType,transactionId,originalTransactionId,"
+        "transactionRequestId,referenceTransactionId,paymentTime,transactionTime,"
+        "transactionAmountValue,transactionCurrency,settlementAmountValue,settlementCurrency,"
+        "feeAmountValue,feeCurrency,taxFeeAmountValue,taxFeeCurrency,referenceMerchantId,other",
+        "7,PAYMENT,P0,,,,2026-10-14T12:30:00+02:00,,5,EUR,5,EUR,,,,,M1,",
+    ]
+    for number, row in enumerate(rows):
+        word, minor, fee, tax, code, own, order, of, first, second, shop, unsigned = row
+        if usual:
+            word, code, shop = ("REFUND" if word == "REFUND" else "PAYMENT"), "EUR", "M1"
+            own = own.replace(" ", "")
+        sign = -1 if word in ("REFUND", "CANCEL") else 1
+        price = minor if unsigned else sign * minor
+        texts.append(
+            f"7,{word},P{number},{of},{own},{order},{first},{second},{price},EUR,"
+            f"{sign * minor + fee + tax},EUR,{fee or ''},{code},{tax},EUR,{shop},"
+        )
+    path.write_text("\n".join([*texts, "<END>", ""]), encoding="utf-8")
+    options = {"stores": {"M1": "100001", "M2": "100 2"}, "name": "items.csv"}
+    if refund_id:
+        options["refund_id"] = "transactionRequestId"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(OPTIONS, "antom_settlement", options)
+        said = assert_same("antom_settlement", path, block=block)
+    if usual:
+        assert said["problems"] == []
+        assert len(said["lines"]) == len(rows) + 1
 
 
 # -- the plain path is really taken, and left where it must be ---------------------------------
@@ -243,7 +326,8 @@ def many(layout: str, path: Path, count: int = 200) -> list[bytes]:
     lines = [
         samples.line(
             1000 + number, 7, wallet=OPTIONS[layout]["wallet"], ref=f"P{number}",
-            currency="EUR" if number % 3 else other, occurred_at="2026-10-14T12:30:00+02:00",
+            currency="EUR" if number % 3 or layout in ONE_CURRENCY else other,
+            occurred_at="2026-10-14T12:30:00+02:00",
         )
         for number in range(count)
     ]  # fmt: skip
