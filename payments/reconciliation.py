@@ -420,6 +420,7 @@ class Reconciliation:
             if self.old:
                 self._reverse(self.old)
             self._close_what_it_settles()
+            self._close_what_it_corrects()
             self._stay_written_off()
             if self.old:
                 self._report_what_it_leaves(self.old, statement)
@@ -469,6 +470,21 @@ class Reconciliation:
                 state=Break.State.CLOSED, closed_at=self.now, closed_by_run=self.run_row,
                 closing_note=f"Settled late, in {self.file.name} line {line_no}.",
             )  # fmt: skip
+
+    def _close_what_it_corrects(self) -> None:
+        """Close the red breaks of earlier versions of the file that could not be taken."""
+        note = f"A corrected version came: {self.file.name}."
+        refused = Break.objects.filter(
+            feed=self.feed, state=Break.State.OPEN, outcome=Break.Outcome.FILE_QUARANTINED,
+            file__identity=self.file.identity, file__version__lt=self.file.version,
+        )  # fmt: skip
+        for red in refused.order_by("pk"):
+            closed = Break.objects.filter(pk=red.pk, state=Break.State.OPEN).update(
+                state=Break.State.CLOSED, closed_at=self.now, closed_by_run=self.run_row,
+                closing_note=note,
+            )  # fmt: skip
+            if closed:
+                audit.record("payments.break.closed", red, at=self.now, note=note)
 
     def _stay_written_off(self) -> None:
         """Keep an entry written off that another version of its file lacked before."""
