@@ -9,7 +9,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from fnmatch import fnmatchcase
 from hashlib import file_digest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,7 +19,7 @@ from merchants.models import Enrolment
 from payments import reasons, settlement
 from payments.models import Delivery, SettlementFile
 from portal.core.secrets import CannotDecrypt
-from wallets import feeds, formats, wrapping
+from wallets import feeds, wrapping
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
     Batch,
@@ -200,14 +199,20 @@ def _check_inside(
     if is_wrapped:
         verdict.came_in = name
     verdict.was_encrypted, verdict.signed_by = content.was_encrypted, content.signed_by
-    verdict.fits_pattern = fnmatchcase(name, feed.pattern)
+    verdict.fits_pattern = _fits(feed, name)
     return verdict
+
+
+def _fits(feed: Feed, name: str) -> bool:
+    """Tell whether a feed is looked through for such a name; one sent to us has no folders."""
+    pattern = feed.pattern if "/" in name else feed.pattern.rpartition("/")[2]
+    return wrapping.fits(name, pattern)
 
 
 def _unopened(feed: Feed, path: Path, name: str, problem: Problem) -> Verdict:
     return Verdict(
         feed=feed.code, layout=feed.format, name=name, size=path.stat().st_size,
-        sha256=_hash(path), fits_pattern=fnmatchcase(name, feed.pattern), problems=[problem],
+        sha256=_hash(path), fits_pattern=_fits(feed, name), problems=[problem],
         errors=1,
     )  # fmt: skip
 
@@ -224,7 +229,7 @@ def check(
     name = name or path.name
     verdict = Verdict(
         feed=feed.code, layout=feed.format, name=feeds.shown(name, 254),
-        size=path.stat().st_size, fits_pattern=fnmatchcase(name, feed.pattern),
+        size=path.stat().st_size, fits_pattern=_fits(feed, name),
     )  # fmt: skip
     reading = _Reading(verdict, own_wallets)
     try:
@@ -456,8 +461,7 @@ def _identity(feed: Feed, name: str, path: Path) -> str:
     with path.open("rb") as file:
         head = file.read(settlement.HEAD_BYTES)
     name = feeds.shown(name, 254)
-    told = settlement.options(feed)
-    return feeds.shown(formats.get(feed.format).identify(name, head, told), 160)
+    return feeds.shown(settlement.identity_of(feed, name, head), 160)
 
 
 # --- lines as they came

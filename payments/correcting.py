@@ -184,6 +184,15 @@ def send(
     return delivery
 
 
+def name_beside(file: SettlementFile, name: str) -> str:
+    """Return what a file that is sent to us is called where the one it replaces lay.
+
+    Its folder may say its day, or whose it is, and a browser sends the bare name.
+    """
+    within, slash, _last = file.name.rpartition("/")
+    return within + slash + name
+
+
 def _is_here(verdict: Verdict) -> bool:
     relation = verdict.relation
     return relation is not None and relation.result in (

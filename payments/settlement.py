@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from django.conf import settings
@@ -238,7 +238,7 @@ def _unwrapped(feed: Feed, name: str, path: Path, folder: Path) -> list[_Inside]
         inner = name_inside(name, content, is_wrapped=content.path != path)
         with content.path.open("rb") as file:
             head = file.read(HEAD_BYTES)
-        identity = formats.get(feed.format).identify(inner, head, options(feed))
+        identity = identity_of(feed, inner, head)
         kept = (
             Stored(path.name, path.stat().st_size, f"{path.parent.name}/{path.name}")
             if content.path == path
@@ -246,6 +246,23 @@ def _unwrapped(feed: Feed, name: str, path: Path, folder: Path) -> list[_Inside]
         )
         found.append(_Inside(delivered, inner, feeds.shown(identity, 160), kept, content))
     return found
+
+
+def identity_of(feed: Feed, name: str, head: bytes) -> str:
+    """Return what a layout says which file this is, of its name and its first bytes.
+
+    A layout that finds nothing inside says the bare name. In a folder of each day that is the
+    same every day, and would make each day's file a new version of the one before: there the
+    folders belong to it.
+    """
+    layout, told = formats.get(feed.format), options(feed)
+    identity = str(layout.identify(name, head, told))
+    path = PurePosixPath(name)
+    if len(path.parts) > 1 and identity == path.stem:
+        other = path.with_name(f"other-{path.name}")
+        if layout.identify(str(other), head, told) == other.stem:
+            return str(path.with_suffix(""))
+    return identity
 
 
 def wrapping_of(feed: Feed) -> wrapping.Rules:
@@ -258,9 +275,13 @@ def wrapping_of(feed: Feed) -> wrapping.Rules:
 
 
 def name_inside(name: str, content: wrapping.Content, *, is_wrapped: bool) -> str:
-    """Return what a file found in a delivery of that name is called."""
+    """Return what a file found in a delivery of that name is called.
+
+    It is in the folder in which the delivery lay, whatever folders are in an archive.
+    """
     if content.entry:
-        name = content.entry.replace("\\", "/").rpartition("/")[2]
+        within, slash, _archive = name.rpartition("/")
+        name = within + slash + content.entry.replace("\\", "/").rpartition("/")[2]
     if is_wrapped:
         name = _without_suffixes(name)
     return feeds.shown(name, feeds.LONGEST_NAME)

@@ -117,7 +117,9 @@ def check(request: AuthenticatedRequest) -> HttpResponse:
     )
 
 
-def _checked(request: AuthenticatedRequest, feed: Feed, upload: Any) -> list[Verdict]:
+def _checked(
+    request: AuthenticatedRequest, feed: Feed, upload: Any, *, name: str = ""
+) -> list[Verdict]:
     """Return the verdicts on an uploaded file, as far as the person may know."""
     own = None
     if not access.sees_all(request.user):
@@ -125,7 +127,7 @@ def _checked(request: AuthenticatedRequest, feed: Feed, upload: Any) -> list[Ver
     with one_at_a_time(request.user):
         path = Path(upload.temporary_file_path())
         return checking.check_all(
-            feed=feed, path=path, name=upload.name, own_wallets=own, folder=path.parent,
+            feed=feed, path=path, name=name or upload.name, own_wallets=own, folder=path.parent,
             most_bytes=MOST_BYTES_INSIDE,
         )  # fmt: skip
 
@@ -306,9 +308,10 @@ def corrected(request: AuthenticatedRequest, file_id: int) -> HttpResponse:
     if form.is_valid():
         upload = form.cleaned_data["file"]
         try:
-            verdicts = _checked(request, wrong.feed, upload)
+            name = correcting.name_beside(wrong, upload.name)
+            verdicts = _checked(request, wrong.feed, upload, name=name)
             delivery = correcting.send(
-                wrong, path=Path(upload.temporary_file_path()), name=upload.name,
+                wrong, path=Path(upload.temporary_file_path()), name=name,
                 verdicts=verdicts, by=request.user, now=clock.now(),
                 anyway=form.cleaned_data["anyway"],
             )  # fmt: skip
