@@ -113,6 +113,10 @@ def test_public_keys_are_shown_by_their_fingerprints(root, client, feed) -> None
         ({"place": "feeds/vipps"}, "from the root"),
         ({"place": "sftp://a:b@host/x"}, "it has a field"),
         ({"place": "sftp://a@host/x"}, "Give a password or an SSH key"),
+        ({"pattern": "*/*/*/*/*/x"}, "These go 5 folders down; more than 4"),
+        ({"pattern": "/*.csv"}, "None is empty or begins with a dot"),
+        ({"pattern": "*/"}, "None is empty or begins with a dot"),
+        ({"pattern": "../*.csv"}, "None is empty or begins with a dot"),
         ({"host_key": "nonsense"}, "public key is written"),
         ({"partner_key": "nonsense"}, "no armored public key"),
         ({"partner_key": OUR_KEY}, "This is a private key"),
@@ -165,6 +169,24 @@ def test_a_place_can_be_tried_without_taking_anything(root, client, feed, server
     assert not Sighting.objects.exists()
     assert AuditEntry.objects.filter(verb="wallets.feed.tried", actor=root).count() == 1
     assert client.get(address).status_code == 405
+
+
+def test_a_try_shows_names_with_their_folders_and_says_which_are_shut(
+    root, client, feed, server
+) -> None:
+    feed.place, feed.password = server.place, sftp.PASSWORD
+    feed.host_key, feed.pattern = sftp.public(sftp.HOST_KEY), "*/*.xml"
+    feed.save()
+    for name in ("20261015/a.xml", "20261015/b.csv", "old/c.xml", "d.xml"):
+        (server.folder / name).parent.mkdir(exist_ok=True)
+        (server.folder / name).write_bytes(b"123")
+    server.shut = {"old"}
+    assert "Each slash goes one folder down" in client.get(page_of(feed)).content.decode()
+    page = client.post(reverse("admin:wallets_feed_try", args=[feed.wallet_id])).content.decode()
+    assert "<code>20261015/a.xml</code></th><td>3</td><td>yes</td>" in page
+    assert "<code>20261015/b.csv</code></th><td>3</td><td>no</td>" in page
+    assert "The folder old/ cannot be read: Not for you" in page
+    assert "d.xml" not in page
 
 
 def test_a_place_that_fails_says_why_and_shows_the_key_to_compare(
