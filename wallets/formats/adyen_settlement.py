@@ -35,14 +35,16 @@ several batches and loses the last of them whole does not show.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
+from itertools import chain, compress
+from operator import add, mul, sub
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from portal.core.money import convert, exponent, from_minor
-from wallets.formats import columns
+from wallets.formats import blocks, columns
 from wallets.formats.columns import BadValue, CannotWrite, Column, Money, Reading, TextFile
 from wallets.formats.statement import (
     NOT_A_PAYMENT,
@@ -106,7 +108,7 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
 
     The file is gone through twice: first for the days that it covers.
     """
-    records = columns.physical_lines(path, options)
+    records = blocks.Records(path, options)
     _number, text = next(records)
     if "Psp Reference" not in text:
         raise refuse("not_this_layout", 1, "The first line does not hold this layout's headings.")
@@ -122,31 +124,58 @@ def read(path: Path, options: dict[str, Any]) -> Statement:
         identity=identity, period_from=period[0], period_to=period[1], lines=iter(()),
         records=1, others=1,
     )  # fmt: skip
-    statement.lines = _Reader(statement, options, found, len(headings)).lines(path)
+    reader = _Reader(statement, options, found, len(headings))
+    statement.lines = chain.from_iterable(reader.parts(path))
     return statement
 
 
-def _period(records: Iterator[tuple[int, str]], found: dict[str, int]) -> tuple[date, date]:
-    """Return the stated period, or the days of the Settled rows, or those of all rows.
+def _days_and_words(
+    records: blocks.Records, found: dict[str, int]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield day, type and merchant reference of the rows, at least once each that differs.
 
     Rows that are broken are passed over: the reader names them.
     """
     kind, created, reference = (
         found[name] for name in ("Type", "Creation Date", "Merchant Reference")
     )
+    pattern = None
+    if created < kind:
+        pattern = re.compile(
+            rf"^(?>[^,\n]*+,){{{created}}}([^,\n]{{0,10}}+)[^,\n]*+"
+            rf"(?>,[^,\n]*+){{{kind - created - 1}}},([^,\n]*+)",
+            re.MULTILINE,
+        )
+    for block, lines in records.scanned():
+        texts: Iterable[str] = (text for _number, text in lines)
+        if block:
+            texts = block.split("\n")
+            if pattern is not None and '"' not in block:
+                different = set(pattern.findall(block))
+                if all(word != PAYOUT for _day, word in different):
+                    for day, word in different:
+                        yield day, word, ""
+                    continue
+        for text in texts:
+            try:
+                cells = columns.cells_of(text, ",")
+                said = cells[created][:10], cells[kind]
+                reference_of = cells[reference] if said[1] == PAYOUT else ""
+            except (BadValue, IndexError):
+                continue
+            yield *said, reference_of
+
+
+def _period(records: blocks.Records, found: dict[str, int]) -> tuple[date, date]:
+    """Return the stated period, or the days of the Settled rows, or those of all rows."""
     stated: list[str] = []
     settled: list[str] = []
     others: list[str] = []
-    for _number, text in records:
-        try:
-            cells = columns.cells_of(text, ",")
-            day, is_payout = cells[created][:10], cells[kind] == PAYOUT
-        except (BadValue, IndexError):
-            continue
-        if is_payout and (words := _STATED.fullmatch(cells[reference])):
+    for day, word, reference in _days_and_words(records, found):
+        if word == PAYOUT and (words := _STATED.fullmatch(reference)):
             stated = _spread(stated, *words.groups())
         elif _DAY.fullmatch(day):
-            if cells[kind] == "Settled":
+            if word == "Settled":
                 settled = _spread(settled, day)
             else:
                 others = _spread(others, day)
@@ -166,6 +195,71 @@ def _spread(days: list[str], *more: str) -> list[str]:
     return [min(found), max(found)]
 
 
+class _Plan(blocks.Plan):
+    """Settled and Refunded rows of one currency: debit and credit, the fee in four columns."""
+
+    clock: _Clock
+
+    def money(self, of: dict[str, list[str]]) -> blocks.Money:
+        if of["currency"] != of["settled_currency"]:
+            raise blocks.NotPlain
+        gross = self.sided(of["gross_credit"], of["gross_debit"])
+        net = self.sided(of["net_credit"], of["net_debit"])
+        fee = [0] * len(net)
+        for name in _FEES:
+            if any(of[name]):
+                fee = list(map(add, fee, self.few(_filled(of[name]))[0]))
+        signs = map(self.signs.__getitem__, of["kind"])
+        if gross != list(map(add, net, fee)) or min(map(mul, gross, signs)) < 0:
+            raise blocks.NotPlain
+        kinds = list(map(self.words.__getitem__, of["kind"]))
+        texts = list(map(str, gross))
+        return blocks.Money(kinds, gross, fee, texts, texts, map(str, fee), map(str, net))
+
+    def sided(self, credits: list[str], debits: list[str]) -> list[int]:
+        """Return credit less debit."""
+        came, went = self.few(_filled(credits))[0], self.few(_filled(debits))[0]
+        if not all(map(add, credits, debits)) or min(came) < 0 or min(went) < 0:
+            raise blocks.NotPlain
+        if any(compress(came, went)):
+            raise blocks.NotPlain
+        return list(map(sub, came, went))
+
+    def fields(self, of: dict[str, list[str]], kinds: list[str]) -> dict[str, Iterable[str]]:
+        payments, accounts = of["payment"], of["account"]
+        stores = of.get("store", accounts)
+        refs, originals = payments, [""] * len(kinds)
+        if REFUND in kinds:
+            are_sales = [kind == SALE for kind in kinds]
+            refs = [
+                payment if is_sale else own
+                for is_sale, payment, own in zip(are_sales, payments, of["own"], strict=True)
+            ]
+            originals = [
+                "" if is_sale else payment
+                for is_sale, payment in zip(are_sales, payments, strict=True)
+            ]
+        if not all(refs):
+            raise blocks.NotPlain
+        if not all(stores):
+            stores = [one or account for one, account in zip(stores, accounts, strict=True)]
+        return {**super().fields({**of, "ref": refs, "store": stores}, kinds),
+                "original_ref": originals}  # fmt: skip
+
+    def times(self, of: dict[str, list[str]]) -> Iterable[str]:
+        zones = {self.clock.zone(letters) for letters in set(of["letters"])}
+        if len(zones) > 1:
+            raise blocks.NotPlain
+        [zone] = zones
+        if zone is not self.days.zone:
+            self.days = blocks.Days(self.writing.day, zone)
+        return super().times(of)
+
+
+def _filled(texts: list[str]) -> list[str]:
+    return [one or "0.00" for one in texts]
+
+
 class _Reader:
     def __init__(
         self, statement: Statement, options: dict[str, Any], found: dict[str, int], width: int
@@ -179,10 +273,41 @@ class _Reader:
         self.payouts: dict[Key, tuple[int, int]] = {}
         self.warned: set[str] = set()
 
-    def lines(self, path: Path) -> Iterator[Line]:
-        records = columns.physical_lines(path, self.options)
+    def plan(self) -> _Plan:
+        """Return how plain rows are read many at once."""
+        of = "settled_currency"
+        plain = {
+            "Merchant Account": blocks.ident("account"),
+            "Psp Reference": blocks.ident("payment", needed=False),
+            "Merchant Reference": blocks.text("merchant_ref"), "Creation Date": blocks.moment(),
+            "TimeZone": blocks.ident("letters"),
+            "Type": blocks.kind({"Settled": SALE, "Refunded": REFUND}),
+            "Modification Reference": blocks.ident("own", needed=False),
+            "Gross Currency": blocks.currency(), "Gross Debit (GC)": blocks.charge("gross_debit"),
+            "Gross Credit (GC)": blocks.charge("gross_credit"),
+            "Net Currency": blocks.currency(of), "Net Debit (NC)": blocks.charge("net_debit", of),
+            "Net Credit (NC)": blocks.charge("net_credit", of),
+            **{name: blocks.charge(name, of) for name in _FEES},
+            "Batch Number": blocks.ident("batch_number"),
+            "Store": blocks.ident("store", needed=False),
+        }  # fmt: skip
+        cells = [blocks.unread()] * self.width
+        for name, position in self.at.items():
+            cells[position] = plain.get(name, blocks.unread())
+        plan = _Plan(
+            self.reading, cells, blocks.Writing(",", short=True), ("account", "batch_number", of),
+            {"wallet": self.wallet}, passed=self.passed,
+        )  # fmt: skip
+        plan.clock = self.clock
+        return plan
+
+    def passed(self, number: int, lines: int) -> None:
+        self.number = number
+
+    def parts(self, path: Path) -> Iterable[Iterable[Line]]:
+        records = blocks.Records(path, self.options)
         next(records)
-        yield from self.reading.each(records, self.take)
+        yield from blocks.parts(records, self.plan(), self.reading.each, self.take)
         for key, (number, minor) in self.payouts.items():
             try:
                 self.reading.total(
@@ -324,15 +449,15 @@ class _Clock:
             return ""
         found = self.known.get((text, letters))
         if found is None:
-            found = columns.instant_of(text, "Creation Date", self._zone(letters))
+            found = columns.instant_of(text, "Creation Date", self.zone(letters))
             if len(text) == 19:
-                found = _said_by_letters(found, letters, self._zone(letters))
+                found = _said_by_letters(found, letters, self.zone(letters))
             if len(self.known) >= columns.MOST_REMEMBERED:
                 self.known.clear()
             self.known[text, letters] = found
         return found
 
-    def _zone(self, letters: str) -> ZoneInfo:
+    def zone(self, letters: str) -> ZoneInfo:
         zone = self.zones.get(letters)
         if zone is None:
             name = ZONES.get(letters) or self.options.get("timezone")

@@ -106,6 +106,18 @@ class Records:
         left = self._size - self._at
         return islice(self, left if most is None else min(most, left))
 
+    def scanned(self) -> Iterator[tuple[str, Iterable[tuple[int, str]]]]:
+        """Yield the rest of the file by the block, for a first look; each is passed by itself.
+
+        Where a block is not to be taken as a whole there is no text but its lines, strictly.
+        """
+        for text in self.blocks():
+            if text is None or max(map(len, text.split("\n"))) > columns.LONGEST_LINE // 4:
+                yield "", self.strictly()
+            else:
+                yield text, ()
+                self.skip(self._size - self._at)
+
     def skip(self, lines: int) -> None:
         """Pass lines that were taken as a whole."""
         self._at += lines

@@ -17,6 +17,7 @@ from wallets.formats import blocks
 from wallets.formats.statement import Line, Room, Unreadable
 
 OPTIONS: dict[str, dict[str, Any]] = {
+    "adyen_settlement": {"wallet": "adyen", "timezone": "Europe/Amsterdam"},
     "alipay_settlement": {
         "wallet": "alipay",
         "name": "alipay_2088100200300400_settlement_20261014.txt",
