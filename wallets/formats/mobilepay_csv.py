@@ -37,6 +37,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -147,7 +148,9 @@ class _Survey:
         by_date = bool(options.get("without_transfer_row"))
         number, before = 1, ""
         for number, text in records:
-            if not by_date and "Transfer" not in text and "TransactionFee" not in text:
+            if not by_date and (
+                "Trans" not in text or ("Transfer" not in text and "TransactionFee" not in text)
+            ):
                 before = text
                 continue
             try:
@@ -187,12 +190,14 @@ class _Survey:
 def _holds(text: str, position: int, wanted: str) -> bool:
     """Tell whether a row has a text at a position; a row that is broken has nothing."""
     try:
+        if '"' not in text:
+            return text.split(";", position + 1)[position : position + 1] == [wanted]
         return columns.cells_of(text, ";")[position : position + 1] == [wanted]
     except BadValue:
         return False
 
 
-@dataclass
+@dataclass(slots=True)
 class _Row:
     """A row with the fee rows right behind it, or why it cannot be taken apart."""
 
@@ -208,7 +213,12 @@ class _Reader:
         self.wallet = options.get("wallet") or "pivo"
         self.money = Money(mark=",", short=True)
         self.times = Times("Timestamp", _UTC)
-        self.at = survey.found
+        self.at = at = survey.found
+        self.settled = itemgetter(
+            at["Type"], at["Payment Transaction ID"], at["Currency"], at["Amount"],
+            at["Transfer Reference"], survey.store_at, at["Merchant Reference"], at["Timestamp"],
+        )  # fmt: skip
+        self.priced = itemgetter(at["Currency"], at["Amount"])
         self.number = 1
         self.transfers: list[tuple[int, list[str]]] = []
 
@@ -234,25 +244,24 @@ class _Reader:
 
     def _folded(self, records: Iterator[tuple[int, str]]) -> Iterator[tuple[int, _Row]]:
         """Yield each row together with the fee rows that stand right behind it."""
-        kind = self.at["Type"]
+        kind, width, apart = self.at["Type"], self.survey.width, self.survey.apart_numbers
+        statement = self.statement
         held: tuple[int, _Row] | None = None
         for number, text in records:
             self.number = number
             try:
-                cells = columns.checked_cells(columns.cells_of(text, ";"), self.survey.width)
+                cells = text.split(";") if '"' not in text else columns.cells_of(text, ";")
+                if len(cells) != width:
+                    columns.checked_cells(cells, width)
             except BadValue as error:
                 row = _Row([], [], error if text else None)
             else:
-                row = _Row(cells, [])
-                if (
-                    held is not None
-                    and cells[kind] == "TransactionFee"
-                    and number not in self.survey.apart_numbers
-                ):
+                if held is not None and cells[kind] == "TransactionFee" and number not in apart:
                     held[1].fees.append(cells)
-                    self.statement.records += 1
-                    self.statement.others += 1
+                    statement.records += 1
+                    statement.others += 1
                     continue
+                row = _Row(cells, [])
             if held is not None:
                 yield held
             held = number, row
@@ -262,10 +271,11 @@ class _Reader:
     def take(self, number: int, row: _Row) -> Line | None:
         if row.wrong:
             raise row.wrong
-        cells, at = row.cells, self.at
+        cells = row.cells
         if not cells:
             return None
-        kind = cells[at["Type"]]
+        settled = self.settled(cells)
+        kind, ref, currency, amount = settled[:4]
         if kind == "Transfer":
             self.transfers.append((number, cells))
             return None
@@ -276,45 +286,43 @@ class _Reader:
         if kind == "ServiceFee":
             return self._fee_alone(number, cells)
         meaning = columns.kind_of(kind, KINDS)
-        ref = columns.id_of(cells[at["Payment Transaction ID"]], "Payment Transaction ID")
-        currency = cells[at["Currency"]]
+        columns.id_of(ref, "Payment Transaction ID")
         amounts = self.money[currency]
-        gross, fee = amounts[cells[at["Amount"]]], 0
+        gross, fee = amounts[amount], 0
         fees = row.fees
         if ref in self.survey.apart:
             apart = self.survey.apart.pop(ref)
             fees = fees + [self.survey.cells_of(text) for _number, text in apart]
         for found in fees:
-            if found[at["Currency"]] != currency:
+            charged_in, charged = self.priced(found)
+            if charged_in != currency:
                 raise BadValue("bad_value", f"{ref}: its fee is in another currency.")
-            fee -= amounts[found[at["Amount"]]][0]
-        return self._line(number, cells, meaning, ref, gross, fee)
+            fee -= amounts[charged][0]
+        return self._line(number, settled, meaning, gross, fee)
 
     def _fee_alone(self, number: int, cells: list[str]) -> Line:
-        at = self.at
-        ref = columns.id_of(cells[at["Payment Transaction ID"]], "Payment Transaction ID")
-        charged = -self.money[cells[at["Currency"]]][cells[at["Amount"]]][0]
-        return self._line(number, cells, NOT_A_PAYMENT, ref, (0, "0"), charged)
+        settled = self.settled(cells)
+        columns.id_of(settled[1], "Payment Transaction ID")
+        charged = -self.money[settled[2]][settled[3]][0]
+        return self._line(number, settled, NOT_A_PAYMENT, (0, "0"), charged)
 
     def _line(
-        self, number: int, cells: list[str], kind: str, ref: str, gross: tuple[int, str], fee: int
+        self, number: int, settled: tuple[str, ...], kind: str, gross: tuple[int, str], fee: int
     ) -> Line:
-        at = self.at
-        currency, store = cells[at["Currency"]], cells[self.survey.store_at]
+        """Return the line of a row, of which ``settled`` are the cells that all rows have."""
+        _type, ref, currency, _amount, reference, store, order, timestamp = settled
         if store or kind != NOT_A_PAYMENT:
             columns.id_of(store, "Location ID")
-        reference = cells[at["Transfer Reference"]]
         batch = self.reading.known.get((reference, currency))
         if batch is None:
             columns.id_of(reference, "Transfer Reference")
             batch = self._batch(reference, currency)
         net = gross[0] - fee
-        order = cells[at["Merchant Reference"]]
         return self.reading.line(
             number, batch, self.wallet, kind, ref, store, currency, gross, currency, gross,
             (fee, str(fee)), (net, str(net)), "",
             columns.text_of(order, "Merchant Reference") if order else "",
-            self.times[cells[at["Timestamp"]]], "",
+            self.times[timestamp], "",
         )  # fmt: skip
 
     def _batch(self, reference: str, currency: str) -> int:
