@@ -48,6 +48,7 @@ ONE_CURRENCY = ("alipayplus_settlement", "antom_settlement")
 UNSIGNED = ("alipay_settlement", "alipay_transactions")
 NO_MOVEMENTS = ("vipps_csv",)
 DELIMITERS = {
+    "adyen_settlement": b",",
     "alipay_settlement": b"|", "alipay_transactions": b"|",
     "alipayplus_settlement": b",", "antom_settlement": b",", "antom_transactions": b",",
     "momo_csv": b";", "scheme": b"|",
@@ -323,7 +324,7 @@ def test_a_report_of_other_columns_reads_the_same(
 
 def many(layout: str, path: Path, count: int = 200) -> list[bytes]:
     """Write so many lines in two currencies; return the rows of the file."""
-    other = "DKK" if layout in UNSIGNED else "ISK"
+    other = "DKK" if layout in UNSIGNED or layout == "adyen_settlement" else "ISK"
     lines = [
         samples.line(
             1000 + number, 7, wallet=OPTIONS[layout]["wallet"], ref=f"P{number}",
@@ -442,3 +443,28 @@ def test_a_first_cell_that_closes_the_file_is_never_plain(tmp_path: Path) -> Non
     path.write_bytes(b"\n".join(rows))
     said = assert_same("momo_csv", path, block=1 << 16)
     assert (said["problems"][0].code, said["problems"][0].line_no) == ("bad_columns", 121)
+
+
+def test_nets_that_leave_refunds_out_are_told_once_and_days_widen_the_period(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "file.csv"
+    lines = [
+        samples.line(-1000 if number % 4 == 3 else 1000 + number, 0, ref=f"P{number}",
+                     occurred_at="2026-10-14T12:30:00+02:00")
+        for number in range(200)
+    ]  # fmt: skip
+    write("vipps_csv", path, lines)
+    rows = [row.split(b",") for row in path.read_bytes().split(b"\n")]
+    first = len(rows) - 201
+    for row in rows[first:-1]:
+        if row[11] != b"0.00":
+            row[12] = row[10]
+    rows[first + 150][1] = b"12.10.2026"
+    path.write_bytes(b"\n".join(b",".join(row) for row in rows))
+    said = assert_same("vipps_csv", path, block=1 << 16)
+    [warning] = said["problems"]
+    assert (warning.code, warning.line_no, warning.is_error) == ("bad_amount", first + 4, False)
+    assert "in 50 rows" in warning.text
+    assert [str(day) for day in said["period"]] == ["2026-10-12", "2026-10-14"]
+    assert said["lines"][3].net == "-1000"
