@@ -116,9 +116,7 @@ def guess(path: Path, name: str) -> tuple[dict[str, Any], list[str]]:
                     "and ends."
                 ]
             made["file"] |= {"delimiter": delimiter.replace("\t", "\\t"), "quotes": '"' in text}
-            table = [
-                [cell.strip() for cell in row] for row in csv.reader(lines, delimiter=delimiter)
-            ]
+            table = [[cell.strip() for cell in row] for row in _rows(lines, delimiter)]
     _name(made, name)
     _columns(made, table, notes, whole=whole)
     if not made["file"].get("name"):
