@@ -88,6 +88,9 @@ _LARGEST_AMOUNT = 2**31 - 1
 _PIECE = 1 << 18
 _LONGEST_VALUE = 1 << 20
 _PAGE = 1_000
+_SAID = {"ledgerId", "topic", "ledgerDate", "hasMore", "tryLater"}
+_MOST_SAID = 64
+"""So many names an answer may have beside its items; of those not used only the name is kept."""
 _MOST_PENDING = 100_000
 
 _BANK_TEXT = re.compile(r"(?:Utb\.|Vipps utbet\.)\s*([0-9]{7})\s+Vippsnr\s+([0-9]{4,6})")
@@ -254,7 +257,10 @@ class _Answers:
                 yield "begins", page
                 yield from self._items()
             else:
-                page.said[name] = self._value()
+                if len(page.said) == _MOST_SAID:
+                    raise refuse("bad_value", self._line(), "The answer says too much besides.")
+                value = self._value()
+                page.said[name] = value if name in _SAID else None
             if self._take(",}") == "}":
                 break
         if not listed:

@@ -408,6 +408,14 @@ def test_a_deep_or_endless_value_does_not_hold_the_worker(path: Path) -> None:
     assert samples.errors("vipps_ledger", path, OPTIONS)[0][0] == "bad_value"
 
 
+def test_an_answer_that_says_a_thousand_things_is_refused(path: Path) -> None:
+    funds, fees = answer(balanced(FUNDS), topic="funds"), answer(balanced(FEES), topic="fees")
+    for extra, expected in ((20, []), (1_000, [("bad_value", 1)])):
+        said = {f"extra{number}": number for number in range(extra)}
+        put(path, {**said, **funds}, fees)
+        assert samples.errors("vipps_ledger", path, OPTIONS) == expected
+
+
 def test_what_the_ledger_cannot_say_is_not_written(path: Path) -> None:
     one = samples.line()
     for other in (
