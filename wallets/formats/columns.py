@@ -431,7 +431,12 @@ def physical_lines(
 
 
 def first_lines(head: bytes, encoding: str = "utf-8") -> list[str]:
-    """Return the first lines of a file from its first bytes, leniently, to find its name."""
+    """Return the first lines of a file from its first bytes, leniently, to find its name.
+
+    One blank line where there is a NUL: such a file is refused, and must not be named with it.
+    """
+    if b"\0" in head:
+        return [""]
     text = head.removeprefix(b"\xef\xbb\xbf").decode(encoding, "replace")
     return [line.rstrip("\r") for line in text.split("\n")]
 

@@ -83,6 +83,8 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
         text = head.decode("utf-16", "replace")
     else:
         text = head.removeprefix(codecs.BOM_UTF8).decode("utf-8", "replace")
+    if "\0" in text:
+        return Path(name).stem
     rows: dict[str, list[str]] = {}
     for line in text.split("\n")[:10]:
         try:

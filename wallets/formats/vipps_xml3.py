@@ -186,7 +186,7 @@ def identify(name: str, head: bytes, options: dict[str, Any]) -> str:
     period = "..".join(days)
     number = _first("ReportReferenceNum", text)
     unit = _first("SerialNumber", text)
-    if period == "..":
+    if period == ".." or "\0" in text:
         return Path(name).stem
     if not number:
         return f"{period} {unit}-{_first('SettlementID', text)}"

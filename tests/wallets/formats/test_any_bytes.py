@@ -70,6 +70,16 @@ def test_no_damage_breaks_a_reader(layout: str, effort: int, tmp_path: Path) -> 
     check()
 
 
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_name_of_a_file_holds_a_nul(layout: str) -> None:
+    name, good, told = seeds.good(layout)
+    whole = formats.get(layout).identify(name, good, told)
+    for at in range(min(len(good), 600)):
+        spoilt = good[:at] + b"\0" + good[at + 1 :]
+        assert "\0" not in formats.get(layout).identify(name, spoilt, told)
+    assert "\0" not in whole
+
+
 def _row_edits(data: bytes) -> Iterator[tuple[str, bytes]]:
     """Yield the data with each of its lines gone, and with each of them twice."""
     lines = data.splitlines(keepends=True)
