@@ -10,7 +10,9 @@ wallets.openpgp. A workbook (OOXML, OpenDocument) is a zip by its bytes too, and
 
 from __future__ import annotations
 
+import errno
 import stat
+import struct
 import time
 import zipfile
 import zlib
@@ -39,6 +41,11 @@ GZIP = b"\x1f\x8b"
 ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 SIGNATURE_SUFFIXES = (".sig", ".asc")
 _IS_ENCRYPTED = 0x1 | 0x40
+# A damaged list of entries sends zipfile to a place before the first byte: EINVAL.
+_DAMAGED = (
+    zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError,
+    NotImplementedError, ValueError,
+)  # fmt: skip
 _WORKBOOK = "[Content_Types].xml"
 _IN_WORKBOOKS = (b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetype")
 
@@ -246,7 +253,9 @@ class _Unwrapping:
                             content = replace(content, signed_by=signer or content.signed_by)
                             break
                     yield content
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
+        except _DAMAGED as error:
+            if isinstance(error, OSError) and error.errno != errno.EINVAL:
+                raise
             raise refuse(
                 "bad_archive", 0, f"The zip archive is damaged or of an unknown kind: {error}."
             ) from None
@@ -361,7 +370,9 @@ def _is_workbook(path: Path, head: bytes) -> bool:
     try:
         with _Guarded(path) as source, zipfile.ZipFile(source) as archive:
             return _WORKBOOK in archive.namelist()
-    except (zipfile.BadZipFile, Unreadable, ValueError, NotImplementedError, EOFError):
+    except (Unreadable, *_DAMAGED) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:
+            raise
         return False
 
 

@@ -237,6 +237,15 @@ def test_a_damaged_archive_is_refused(tmp_path) -> None:
         assert code(tmp_path, damaged) == "bad_archive"
 
 
+def test_an_entry_before_the_first_byte_is_refused(tmp_path) -> None:
+    whole = zipped({"a.txt": b"a"})
+    at = whole.rindex(b"PK\x05\x06") + 16
+    begins = int.from_bytes(whole[at : at + 4], "little")
+    for later in (1, 30, 1_000):
+        moved = (begins + later).to_bytes(4, "little")
+        assert code(tmp_path, whole[:at] + moved + whole[at + 4 :]) == "bad_archive"
+
+
 def test_too_many_entries_are_refused(tmp_path) -> None:
     data = zipped({f"{number}.csv": b"1" for number in range(1_001)}, zipfile.ZIP_STORED)
     assert code(tmp_path, data) == "bad_archive"
