@@ -86,6 +86,12 @@ def _look(feed: Feed, claim: leases.Claim, *, now: datetime) -> Look:
     except CannotDecrypt as error:
         # Ours to mend; the file waits where it lies.
         look.wrong.append(str(error))
+    except leases.LeaseLost:
+        raise
+    except Exception as error:
+        if feed.failing_since is None:
+            logger.exception("the place of feed %s could not be looked at", feed.code)
+        look.wrong.append(f"The place cannot be read ({type(error).__name__}).")
     return look
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
+import stat
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -17,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, BinaryIO, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import asyncssh
@@ -44,6 +45,7 @@ HOST_KEY_KINDS = (
     ("rsa-sha2-512", "rsa-sha2-256", "ssh-rsa"),
 )
 LONGEST_SAID = 300
+MOST_SAID = 2**63 - 1
 
 T = TypeVar("T")
 
@@ -89,6 +91,10 @@ class Found:
     name: str
     size: int
     modified: str
+
+    def __post_init__(self) -> None:
+        # What a server says may be more than a database holds; so long a file is declined.
+        object.__setattr__(self, "size", min(self.size, MOST_SAID))
 
 
 @dataclass(frozen=True)
@@ -359,7 +365,14 @@ class Folder:
 
     def get(self, found: Found, to: Path, *, alive: Callable[[], None]) -> Path:
         _refuse_too_long(found)
-        return self.path / found.name
+        try:
+            with _opened(self.path, found.name) as source, to.open("wb") as copy:
+                while data := source.read(READ_BYTES):
+                    copy.write(data)
+                    alive()
+        except OSError as error:
+            raise Declined(f"{said(found.name)} cannot be read: {said(error)}") from None
+        return to
 
     def move(self, name: str, folder: str) -> None:
         within, _, last = name.rpartition("/")
@@ -373,7 +386,29 @@ class Folder:
                     os.rename(source, target / free)
                     return
         except OSError as error:
-            raise Unreachable(f"{said(name)} cannot be moved to {folder}: {said(error)}") from None
+            raise Declined(f"{said(name)} cannot be moved to {folder}: {said(error)}") from None
+
+
+def _opened(path: Path, name: str) -> BinaryIO:
+    """Open a plain file below a folder; whoever may write there could swap in a link meanwhile.
+
+    Raises OSError for a link in any part of the name, and for what is no plain file.
+    """
+    *folders, last = name.split("/")
+    at = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            within = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = within
+        # Without waiting: a pipe that nobody writes to would hang the look.
+        number = os.open(last, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=at)
+    finally:
+        os.close(at)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError("it is no plain file")
+    return os.fdopen(number, "rb")
 
 
 def _free_names(name: str) -> Iterator[str]:

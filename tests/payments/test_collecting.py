@@ -68,7 +68,7 @@ def test_a_file_that_cannot_be_opened_stops_no_other_partner(folders, monkeypatc
     original = settlement.store
 
     def sometimes(path, **how):
-        if path.name == "bluecode_1.txt":
+        if path.read_text() == "unreadable today":
             raise PermissionError(path)
         return original(path, **how)
 
@@ -698,3 +698,44 @@ def test_a_file_is_received_and_read_again_by_hand(feed, tmp_path, clerk) -> Non
     said = ran("read_again", str(file.pk), "--by", clerk.email)
     assert said == f"file {file.pk}: delivered, version 1, received\n"
     assert AuditEntry.objects.filter(verb="payments.file.read_again", actor=clerk).exists()
+
+
+def test_a_link_that_is_swapped_in_for_a_file_is_not_followed(folders, monkeypatch, tmp_path):
+    (tmp_path / "secret").write_text("a key of ours")
+    (folders / "bluecode" / "bluecode_1.txt").write_text("")
+    get = places.Folder.get
+
+    def swapped(place, found, to, *, alive):
+        path = place.path / found.name
+        path.unlink()
+        path.symlink_to(tmp_path / "secret")
+        return get(place, found, to, alive=alive)
+
+    monkeypatch.setattr(places.Folder, "get", swapped)
+    look = collecting.collect(Feed.objects.get(code="bluecode").pk, now=NOON)
+    assert [one.startswith("bluecode_1.txt cannot be read") for one in look.wrong] == [True]
+    assert not Delivery.objects.exists()
+
+
+def test_a_file_that_cannot_be_moved_holds_up_no_other(folders):
+    feed = Feed.objects.get(code="bluecode")
+    feed.after, feed.move_to = Feed.After.MOVE, "done"
+    feed.save()
+    (folders / "bluecode" / "done").write_text("a file of that name")
+    for number in (1, 2, 3):
+        (folders / "bluecode" / f"bluecode_{number}.txt").write_text(f"content {number}")
+    look = collecting.collect(feed.pk, now=NOON)
+    assert len(look.taken) == len(look.wrong) == 3
+
+
+def test_a_size_that_no_database_holds_is_declined_in_words(folders, monkeypatch):
+    (folders / "bluecode" / "bluecode_1.txt").write_text("fine")
+    listing = places.Folder.listing
+
+    def boasting(place, *args, **how):
+        return [*listing(place, *args, **how), places.Found("bluecode_9.txt", 2**64, "1")]
+
+    monkeypatch.setattr(places.Folder, "listing", boasting)
+    look = collecting.collect(Feed.objects.get(code="bluecode").pk, now=NOON)
+    assert [delivery.name for delivery in look.taken] == ["bluecode_1.txt"]
+    assert len(look.wrong) == 1
