@@ -43,10 +43,12 @@ _needs_care = re.compile(r'[",\r\0]|^[=+\-@\t＝＋－＠]', re.MULTILINE).searc
 class Writer:
     """Writes the CSV of one run beside the matching, into a temporary file.
 
+    ``zone`` is the wallet's time zone when the run was made, in which times are told.
+
     :meth:`finish` makes it durable under its final name; :meth:`discard` drops it.
     """
 
-    def __init__(self, path: Path, *, feed: Feed, statement: Statement) -> None:
+    def __init__(self, path: Path, *, feed: Feed, statement: Statement, zone: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.rows = path, 0
         self._part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -54,7 +56,7 @@ class Writer:
         self._hash = sha256()
         self._statement = statement
         self._settled_by = feed.wallet.code
-        self._zone = feed.wallet.timezone
+        self._zone = zone
         self._wallets = {str(pk): code for pk, code in Wallet.objects.values_list("pk", "code")}
         self._places: dict[str, str] = {}
         self._minutes: dict[str, tuple[str, str]] = {}

@@ -28,7 +28,10 @@ def replay(run: Run, *, to: Path) -> str:
         raise NotTheSame(f"The stored bytes of {file.name} are not those that were received.")
     statement = settlement.open_statement(run.layout, kept, run.layout_options, name=file.name)
     ledger = KeptLedger(Path(settings.VAR_DIR) / run.slice_path)
-    writer = exports.Writer(to.with_name(to.name + ".replay"), feed=file.feed, statement=statement)
+    writer = exports.Writer(
+        to.with_name(to.name + ".replay"), feed=file.feed, statement=statement,
+        zone=run.layout_options["timezone"],
+    )  # fmt: skip
     try:
         lines = settlement.lines_of(statement)
         for results in matching.match_statement(statement, lines, ledger):

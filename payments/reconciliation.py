@@ -235,11 +235,13 @@ class Reconciliation:
                 settles=not statement.is_summary,
             )  # fmt: skip
             csv = exports.Writer(
-                exports.csv_file(self.run_row), feed=self.feed, statement=statement
-            )
+                exports.csv_file(self.run_row), feed=self.feed, statement=statement,
+                zone=self.told["timezone"],
+            )  # fmt: skip
             unfinished.callback(csv.discard)
             for results in self._matched(statement, ledger):
                 csv.add(results)
+            settlement.refuse_the_future(statement, self.file.received_at)
             warnings = settlement.refuse_if_wrong(statement, sum(self.outcomes.values()))
             left = matching.left_over(
                 ledger, currencies=statement.covers_currencies, stores=statement.covers_stores

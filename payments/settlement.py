@@ -616,6 +616,19 @@ def _refuse_endless_period(statement: Statement) -> None:
         raise Refused(Problem("bad_date", 0, text))
 
 
+def refuse_the_future(statement: Statement, received_at: datetime) -> None:
+    """Raise Refused for days that are far from having been when the file came.
+
+    A mistyped century would count every later payment as passed already.
+    """
+    if statement.period_to > received_at.date() + LONGEST_PERIOD:
+        text = (
+            f"The file covers days up to {statement.period_to}, which are far ahead. Ask the "
+            "partner for the right dates."
+        )
+        raise Refused(Problem("bad_date", 0, text))
+
+
 def lines_of(statement: Statement) -> Iterator[Line]:
     """Stream the lines; raise Refused when reading cannot go on."""
     try:

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 import io
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
-from payments import breaks, checking, exports, reconciliation, settlement
+from payments import breaks, checking, exports, proof, reconciliation, settlement
 from payments.models import Break, Delivery, LedgerEntry, Link, Run, SettlementFile
 from portal.core import leases
 from portal.core.models import AuditEntry
 from tests import builders
-from wallets.models import Feed
+from wallets.models import Feed, Wallet
 
 DAY = builders.NOON.date()
 
@@ -428,3 +428,22 @@ def test_the_verdict_stores_nothing(sales, tmp_path):
     path.write_bytes(path.read_bytes()[:-400])
     assert [p.code for p in checking.check(feed=feed, path=path).problems] == ["truncated"]
     assert not SettlementFile.objects.exists()
+
+
+def test_a_year_far_ahead_is_refused(shop, tmp_path):
+    entry = builders.payment(shop).entries.get()
+    line = builders.line(entry)
+    path = builders.settlement_file(tmp_path, [line], day=date(2062, 10, 13))
+    file = builders.reconciled("vipps", path)
+    assert (file.state, file.reason_code) == ("quarantined", "bad_date")
+    assert not Link.objects.exists()
+    assert not Run.objects.filter(state="done").exists()
+
+
+def test_a_night_is_replayed_in_the_time_zone_it_was_told_in(shop, tmp_path):
+    entry = builders.payment(shop).entries.get()
+    path = builders.settlement_file(tmp_path, [builders.line(entry)])
+    run = builders.reconciled("vipps", path).runs.get()
+    Wallet.objects.filter(code="vipps").update(timezone="Asia/Tokyo")
+    run.refresh_from_db()
+    assert proof.replay(run, to=tmp_path / "again.csv") == run.csv_sha256
