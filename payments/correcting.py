@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -108,6 +109,11 @@ def lines_around(file: SettlementFile) -> list[tuple[int, str, bool]]:
     return [(number, text, number == file.reason_line) for number, text in sorted(found.items())]
 
 
+def _to_the_partner(text: str) -> str:
+    """Return a reason without the sentences that tell us to ask the partner."""
+    return re.sub(r"\s*Ask the partner[^.]*\.", "", text) or text
+
+
 def _letter(file: SettlementFile, reason: reasons.Reason, raw: str) -> Letter:
     zone = file.feed.wallet.timezone
     facts = [_("File: %(name)s") % {"name": file.name}]
@@ -119,10 +125,10 @@ def _letter(file: SettlementFile, reason: reasons.Reason, raw: str) -> Letter:
     wrong = [f"{reason.words} ({file.reason_code})."]
     if file.reason_line:
         wrong.append(_("Line %(line)s: %(text)s") % {
-            "line": file.reason_line, "text": file.reason_text,
+            "line": file.reason_line, "text": _to_the_partner(file.reason_text),
         })  # fmt: skip
     else:
-        wrong.append(file.reason_text)
+        wrong.append(_to_the_partner(file.reason_text))
     if raw:
         wrong.append(_("The line as it came: %(raw)s") % {"raw": raw})
     parts = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import time
+from zoneinfo import ZoneInfoNotFoundError
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -56,6 +57,15 @@ class Wallet(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse a time zone that there is not: every night of the wallet is told in it."""
+        try:
+            calendars.zone(self.timezone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValidationError(
+                {"timezone": _("There is no such time zone; write it as Europe/Oslo.")}
+            ) from None
 
 
 class WalletCountry(models.Model):

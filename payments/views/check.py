@@ -36,6 +36,7 @@ from payments.views.uploads import (
 )
 from portal.core import clock
 from portal.core.http import AuthenticatedRequest
+from portal.core.secrets import CannotDecrypt
 from portal.core.templatetags.onestile import count, money
 from wallets import access as wallet_access
 from wallets import formats
@@ -362,7 +363,7 @@ def read_again(request: AuthenticatedRequest, file_id: int) -> HttpResponseRedir
     of = access.file_for(request.user, file_id)
     try:
         found = settlement.read_again(of, by=request.user, now=clock.now())
-    except settlement.CannotReadAgain as refusal:
+    except (settlement.CannotReadAgain, CannotDecrypt) as refusal:
         messages.error(request, str(refusal))
     except settlement.Refused as refusal:
         messages.error(

@@ -33,6 +33,13 @@ AGREED = (
 )  # fmt: skip
 
 
+class NeverShown(forms.Textarea):
+    """A field for a private key: like a password it is never written back into a page."""
+
+    def format_value(self, value: Any) -> None:
+        return None
+
+
 class FeedForm(forms.ModelForm):
     """A feed. Secrets go in and never come out; an empty one means: as it was."""
 
@@ -48,11 +55,11 @@ class FeedForm(forms.ModelForm):
     )
     no_password = forms.BooleanField(label=_("Forget the password"), required=False)
     new_ssh_key = forms.CharField(
-        label=_("Our SSH key"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Our SSH key"), required=False, widget=NeverShown(attrs={"rows": 3})
     )
     no_ssh_key = forms.BooleanField(label=_("Forget our SSH key"), required=False)
     new_pgp_key = forms.CharField(
-        label=_("Our OpenPGP key"), required=False, widget=forms.Textarea(attrs={"rows": 3})
+        label=_("Our OpenPGP key"), required=False, widget=NeverShown(attrs={"rows": 3})
     )
     no_pgp_key = forms.BooleanField(label=_("Forget our OpenPGP key"), required=False)
 

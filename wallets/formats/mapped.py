@@ -38,7 +38,6 @@ from wallets.formats.mapped_opening import (
     named,
     opened_file,
     records_of,
-    records_of,
 )
 from wallets.formats.statement import (
     NOT_A_PAYMENT,

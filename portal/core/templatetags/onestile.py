@@ -10,6 +10,7 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
+from zoneinfo import ZoneInfoNotFoundError
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
@@ -78,7 +79,7 @@ def in_zone(instant: datetime, zone: str) -> str:
                 instant, "d MMM y, HH:mm z", tzinfo=calendars.zone(zone), locale=locale()
             )
         )
-    except OverflowError:
+    except (OverflowError, ZoneInfoNotFoundError, ValueError):
         return instant.isoformat(" ", "minutes")
 
 
